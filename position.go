@@ -1,0 +1,112 @@
+package lake
+
+import (
+	"cmp"
+	"fmt"
+	"math/big"
+	"strconv"
+	"strings"
+)
+
+// Position is a place in one shard. Positions compare in log order. The zero
+// Position lies before the first record.
+//
+// Seq is a 192-bit unsigned number, most significant word first: wide enough
+// for Kinesis sequence numbers (56 decimal digits, 186 bits). Sub counts the
+// records packed into one stream record. The embedded stream uses only the low
+// word and counts records from 1, so that the last position of a shard is also
+// the number of records ever stored in it.
+type Position struct {
+	Seq [3]uint64
+	Sub uint32
+}
+
+// Pos returns the position with the low word n.
+func Pos(n uint64) Position { return Position{Seq: [3]uint64{2: n}} }
+
+// Uint64 returns the low word; ok is false when the position needs more.
+func (p Position) Uint64() (n uint64, ok bool) {
+	return p.Seq[2], p.Seq[0] == 0 && p.Seq[1] == 0 && p.Sub == 0
+}
+
+// IsZero reports whether p lies before the first record.
+func (p Position) IsZero() bool { return p == Position{} }
+
+// Compare returns -1, 0 or +1 in log order.
+func (p Position) Compare(q Position) int {
+	for i := range p.Seq {
+		if c := cmp.Compare(p.Seq[i], q.Seq[i]); c != 0 {
+			return c
+		}
+	}
+	return cmp.Compare(p.Sub, q.Sub)
+}
+
+// After reports whether p comes later than q.
+func (p Position) After(q Position) bool { return p.Compare(q) > 0 }
+
+// String is the sequence number in decimal, then ".sub" when Sub is not 0.
+func (p Position) String() string {
+	var s string
+	if p.Seq[0] == 0 && p.Seq[1] == 0 {
+		s = strconv.FormatUint(p.Seq[2], 10)
+	} else {
+		n := new(big.Int)
+		for _, w := range p.Seq {
+			n.Lsh(n, 64).Or(n, new(big.Int).SetUint64(w))
+		}
+		s = n.String()
+	}
+	if p.Sub != 0 {
+		s += "." + strconv.FormatUint(uint64(p.Sub), 10)
+	}
+	return s
+}
+
+// ParsePosition reads what String wrote, or a Kinesis sequence number.
+func ParsePosition(s string) (Position, error) {
+	var p Position
+	seq, sub, dotted := strings.Cut(s, ".")
+	if dotted {
+		n, err := strconv.ParseUint(sub, 10, 32)
+		if err != nil {
+			return p, fmt.Errorf("position %q: %w", s, ErrInvalid)
+		}
+		p.Sub = uint32(n)
+	}
+	n, ok := new(big.Int).SetString(seq, 10)
+	if !ok || n.Sign() < 0 || n.BitLen() > 192 || seq[0] == '+' {
+		return Position{}, fmt.Errorf("position %q: %w", s, ErrInvalid)
+	}
+	mask := new(big.Int).SetUint64(^uint64(0))
+	for i := 2; i >= 0; i-- {
+		p.Seq[i] = new(big.Int).And(n, mask).Uint64()
+		n.Rsh(n, 64)
+	}
+	return p, nil
+}
+
+// MarshalText writes String, so that positions are readable in JSON.
+func (p Position) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
+
+// UnmarshalText reads what MarshalText wrote.
+func (p *Position) UnmarshalText(b []byte) (err error) {
+	*p, err = ParsePosition(string(b))
+	return err
+}
+
+// Span is a run of records in one shard: after After, up to and including To.
+// An empty span has After == To.
+type Span struct {
+	After Position `json:"after"`
+	To    Position `json:"to"`
+}
+
+// Empty reports whether the span holds no record.
+func (s Span) Empty() bool { return s.After == s.To }
+
+// Contains reports whether p lies in the span.
+func (s Span) Contains(p Position) bool { return p.After(s.After) && !p.After(s.To) }
+
+// String is "(after..to]".
+func (s Span) String() string { return "(" + s.After.String() + ".." + s.To.String() + "]" }
