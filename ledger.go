@@ -97,3 +97,18 @@ func (t *Tally) Add(u Tally) {
 	t.Duplicate += u.Duplicate
 	t.Quarantined += u.Quarantined
 }
+
+// Backlog is the ledger as the curate stage sees it: the committed raw files
+// that are not yet in their tables.
+type Backlog interface {
+	// Pending returns the raw files whose span lies beyond the curated mark, in
+	// commit order (so ascending by span within a shard).
+	Pending(ctx context.Context) ([]File, error)
+	// Curated returns the curated mark: every raw file with Span.To at or below
+	// its shard's mark is in its table.
+	Curated(ctx context.Context) (map[ShardID]Position, error)
+	// MarkCurated moves the mark forward, after the table commits; it never
+	// moves back. It is a hint that may be lost by a crash: the tables' own
+	// consumed positions are the truth.
+	MarkCurated(ctx context.Context, mark map[ShardID]Position) error
+}
