@@ -1,0 +1,127 @@
+package raw
+
+import (
+	"cmp"
+	"slices"
+	"sync"
+
+	"github.com/eventlake/lake"
+)
+
+// Buffer gathers enriched lines by partition between two flushes of one
+// worker. It is used by one goroutine.
+type Buffer struct {
+	parts map[lake.Partition]*Part
+	bytes int64
+	free  *Memory
+}
+
+// NewBuffer returns an empty buffer that takes its memory from free.
+func NewBuffer(free *Memory) *Buffer {
+	return &Buffer{parts: map[lake.Partition]*Part{}, free: free}
+}
+
+// Part is the lines of one partition.
+type Part struct {
+	Partition lake.Partition
+
+	buffer   *Buffer
+	lines    []byte
+	events   int64
+	min, max lake.Instant
+	received lake.Instant
+}
+
+// Part returns the part of the partition, made when needed. It is valid until
+// the next Reset, so a caller may keep it between events.
+func (b *Buffer) Part(p lake.Partition) *Part {
+	part := b.parts[p]
+	if part == nil {
+		part = &Part{Partition: p, buffer: b}
+		b.parts[p] = part
+	}
+	return part
+}
+
+// Add appends one event. The body's bytes are copied.
+func (p *Part) Add(body []byte, f *Fields) {
+	if p.lines == nil {
+		p.lines = p.buffer.free.Get()
+	}
+	before := len(p.lines)
+	p.lines = Append(p.lines, body, f)
+	p.buffer.bytes += int64(len(p.lines) - before)
+	if p.events == 0 || f.Created < p.min {
+		p.min = f.Created
+	}
+	if p.events == 0 || f.Created > p.max {
+		p.max = f.Created
+	}
+	p.received = max(p.received, f.Received)
+	p.events++
+}
+
+// Bytes is the number of uncompressed bytes in the buffer.
+func (b *Buffer) Bytes() int64 { return b.bytes }
+
+// Reset empties the buffer and invalidates its parts.
+func (b *Buffer) Reset() {
+	for _, p := range b.parts {
+		b.free.Put(p.lines)
+	}
+	clear(b.parts)
+	b.bytes = 0
+}
+
+// sorted returns the parts that hold events, in partition order, so that what
+// is written does not depend on map order.
+func (b *Buffer) sorted() []*Part {
+	out := make([]*Part, 0, len(b.parts))
+	for _, p := range b.parts {
+		if p.events > 0 {
+			out = append(out, p)
+		}
+	}
+	slices.SortFunc(out, func(x, y *Part) int {
+		return cmp.Or(cmp.Compare(x.Partition.Type, y.Partition.Type),
+			cmp.Compare(x.Partition.Subtype, y.Partition.Subtype),
+			cmp.Compare(x.Partition.Day, y.Partition.Day))
+	})
+	return out
+}
+
+// Memory recycles line buffers between flushes. It keeps at most limit bytes.
+type Memory struct {
+	mu    sync.Mutex
+	free  [][]byte
+	bytes int
+	limit int
+}
+
+// NewMemory returns a recycler that keeps at most limit bytes.
+func NewMemory(limit int) *Memory { return &Memory{limit: limit} }
+
+// Get returns an empty slice, with capacity when one is there.
+func (m *Memory) Get() []byte {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	n := len(m.free)
+	if n == 0 {
+		return make([]byte, 0, 4<<10)
+	}
+	b := m.free[n-1]
+	m.free = m.free[:n-1]
+	m.bytes -= cap(b)
+	return b[:0]
+}
+
+// Put takes a slice back; the caller must not use it again.
+func (m *Memory) Put(b []byte) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if cap(b) == 0 || m.bytes+cap(b) > m.limit {
+		return
+	}
+	m.free = append(m.free, b)
+	m.bytes += cap(b)
+}

@@ -1,0 +1,68 @@
+package raw
+
+import (
+	"sync"
+
+	"github.com/eventlake/lake"
+)
+
+// Cache hands the lines of files that were just written to the reader that
+// wants them next, which saves unpacking them. It holds at most limit bytes;
+// the oldest go first. A file is handed out once.
+type Cache struct {
+	mu    sync.Mutex
+	lines map[lake.Key][]byte
+	order []lake.Key // oldest first; may name keys that are gone
+	bytes int
+	limit int
+	free  *Memory
+}
+
+// NewCache returns a cache of at most limit bytes; freed lines go to free.
+func NewCache(limit int, free *Memory) *Cache {
+	return &Cache{lines: map[lake.Key][]byte{}, limit: limit, free: free}
+}
+
+// put reports whether the cache took the lines over.
+func (c *Cache) put(key lake.Key, lines []byte) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if cap(lines) > c.limit {
+		return false
+	}
+	if old, ok := c.lines[key]; ok {
+		c.bytes -= cap(old)
+		delete(c.lines, key)
+	}
+	for c.bytes+cap(lines) > c.limit && len(c.order) > 0 {
+		c.drop(c.order[0])
+		c.order = c.order[1:]
+	}
+	c.lines[key] = lines
+	c.order = append(c.order, key)
+	c.bytes += cap(lines)
+	return true
+}
+
+func (c *Cache) drop(key lake.Key) {
+	if old, ok := c.lines[key]; ok {
+		c.bytes -= cap(old)
+		delete(c.lines, key)
+		c.free.Put(old)
+	}
+}
+
+// take removes and returns the lines of a file.
+func (c *Cache) take(key lake.Key) ([]byte, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	lines, ok := c.lines[key]
+	if ok {
+		c.bytes -= cap(lines)
+		delete(c.lines, key)
+	}
+	if len(c.lines) == 0 {
+		c.order = c.order[:0]
+	}
+	return lines, ok
+}

@@ -1,0 +1,106 @@
+package raw
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"hash"
+	"hash/crc32"
+	"io"
+
+	"github.com/klauspost/compress/gzip"
+
+	"github.com/eventlake/lake"
+)
+
+// Reader opens the lines of raw and quarantine files.
+type Reader struct {
+	store lake.Store
+	cache *Cache
+}
+
+// NewReader returns a Reader. It asks the cache (which may be nil) first.
+func NewReader(store lake.Store, cache *Cache) *Reader { return &Reader{store, cache} }
+
+// Open returns the uncompressed lines of a file. The object's size and CRC are
+// checked against the file entry on the way: where they differ, reading ends
+// in ErrCorrupt instead of io.EOF, naming the file.
+func (r *Reader) Open(ctx context.Context, f lake.File) (io.ReadCloser, error) {
+	if r.cache != nil {
+		if lines, ok := r.cache.take(f.Key); ok {
+			return &cached{Reader: bytes.NewReader(lines), lines: lines, free: r.cache.free}, nil
+		}
+	}
+	obj, err := r.store.Open(ctx, f.Key)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", f.Key, err)
+	}
+	if obj.Size() != f.Bytes {
+		return nil, errors.Join(damaged(f, "has %d bytes, the ledger says %d", obj.Size(), f.Bytes), obj.Close())
+	}
+	o := &object{file: f, obj: obj, crc: crc32.New(crc32.MakeTable(crc32.Castagnoli))}
+	o.in = io.TeeReader(obj, o.crc)
+	if o.zip, err = gzip.NewReader(o.in); err != nil {
+		return nil, errors.Join(damaged(f, "no gzip: %v", err), obj.Close())
+	}
+	return o, nil
+}
+
+func damaged(f lake.File, format string, args ...any) error {
+	return lake.Errorf(lake.ErrCorrupt, "run: lake verify, then lake doctor", "%s %s", f.Key, fmt.Sprintf(format, args...))
+}
+
+// cached reads lines from memory and gives the memory back at Close.
+type cached struct {
+	*bytes.Reader
+	lines []byte
+	free  *Memory
+}
+
+// Lines returns all lines at once, valid until Close.
+func (c *cached) Lines() []byte { return c.lines }
+
+func (c *cached) Close() error {
+	c.free.Put(c.lines)
+	c.lines = nil
+	return nil
+}
+
+// object reads a gzip object and compares its checksum at the end.
+type object struct {
+	file lake.File
+	obj  lake.Object
+	in   io.Reader
+	crc  hash.Hash32
+	zip  *gzip.Reader
+	end  error
+}
+
+func (o *object) Read(p []byte) (int, error) {
+	if o.end != nil {
+		return 0, o.end
+	}
+	n, err := o.zip.Read(p)
+	if err == io.EOF {
+		o.end = o.finish()
+		return n, o.end
+	}
+	if err != nil {
+		o.end = damaged(o.file, "cannot be unpacked: %v", err)
+		return n, o.end
+	}
+	return n, nil
+}
+
+func (o *object) finish() error {
+	if _, err := io.Copy(io.Discard, o.in); err != nil {
+		return err
+	}
+	if got := o.crc.Sum32(); got != o.file.CRC {
+		return damaged(o.file, "has checksum %08x, the ledger says %08x", got, o.file.CRC)
+	}
+	return io.EOF
+}
+
+func (o *object) Close() error { return errors.Join(o.zip.Close(), o.obj.Close()) }
