@@ -1,0 +1,134 @@
+package crashfs
+
+// page is the unit in which a delayed write reaches the disk. It is smaller
+// than a real one so that small files tear in the middle too.
+const page = 512
+
+// writeAt changes the live content. mu is held.
+func (f *FS) writeAt(n *node, p []byte, off int64) {
+	if len(p) == 0 {
+		return
+	}
+	before := int64(len(n.data))
+	end := off + int64(len(p))
+	if off == before {
+		n.data = append(n.data, p...)
+	} else {
+		// Versions share the array below their length, so that it must not change.
+		data := make([]byte, max(before, end))
+		copy(data, n.data)
+		copy(data[off:], p)
+		n.data = data
+	}
+	f.changed(n, before)
+}
+
+// setLength truncates or extends with zeros. mu is held.
+func (f *FS) setLength(n *node, size int64) {
+	before := int64(len(n.data))
+	if size <= before {
+		n.data = n.data[:size:size]
+	} else {
+		n.data = append(clip(n.data), make([]byte, size-before)...)
+	}
+	f.changed(n, before)
+}
+
+func (f *FS) changed(n *node, before int64) {
+	n.versions = append(n.versions, clip(n.data))
+	n.modified = f.now()
+	if !n.unlinked {
+		f.used += int64(len(n.data)) - before
+	}
+}
+
+// dropDirty does what a failed fsync does: the pages count as clean, but only
+// some of them ever reached the disk. mu is held.
+func (f *FS) dropDirty(n *node) {
+	keep := common(n.synced, n.data)
+	data := make([]byte, len(n.data))
+	copy(data, n.data[:keep])
+	f.pages(data, n.data, keep)
+	n.data = data
+	n.versions = append(n.versions[:0], clip(data))
+}
+
+// pages copies a random choice of src's pages from byte from on into dst.
+func (f *FS) pages(dst, src []byte, from int) {
+	for at := from; at < len(src); {
+		end := min((at/page+1)*page, len(src))
+		if f.rng.IntN(2) == 0 {
+			copy(dst[at:end], src[at:end])
+		}
+		at = end
+	}
+}
+
+// common is the length of the common prefix.
+func common(a, b []byte) int {
+	n := min(len(a), len(b))
+	if n > 0 && &a[0] == &b[0] {
+		return n
+	}
+	for i := range n {
+		if a[i] != b[i] {
+			return i
+		}
+	}
+	return n
+}
+
+// survives picks what is left of a file after a power cut. mu is held.
+func (f *FS) survives(n *node) []byte {
+	if len(n.versions) == 0 {
+		return n.synced
+	}
+	kind := f.rng.IntN(8)
+	switch kind {
+	case 0:
+		return n.synced
+	case 1:
+		return n.versions[len(n.versions)-1]
+	}
+	// The changes up to some one are whole, that one is in doubt.
+	i := f.rng.IntN(len(n.versions))
+	old, now := n.synced, n.versions[i]
+	if i > 0 {
+		old = n.versions[i-1]
+	}
+	if len(now) < len(old) { // a truncation happens or not
+		if kind%2 == 0 {
+			return old
+		}
+		return now
+	}
+	keep := common(old, now)
+	cut := keep
+	if len(now) > keep {
+		cut += f.rng.IntN(len(now) - keep + 1)
+	}
+	if keep < len(old) { // an overwrite: some of it is there
+		mixed := append([]byte(nil), old...)
+		copy(mixed[keep:], now[keep:cut])
+		return mixed
+	}
+	switch kind {
+	case 2, 3: // ends in the middle
+		return now[:cut:cut]
+	case 4: // as long as it should be, but zeros at the end
+		data := make([]byte, len(now))
+		copy(data, now[:cut])
+		return data
+	case 5: // garbage at the end
+		data := append([]byte(nil), now[:cut]...)
+		for n := f.rng.IntN(len(now) - cut + 64); n > 0; n-- {
+			data = append(data, byte(f.rng.Uint32()))
+		}
+		return data
+	default: // some pages are there, some are zeros
+		data := make([]byte, len(now))
+		copy(data, old)
+		f.pages(data, now, keep)
+		return data
+	}
+}
