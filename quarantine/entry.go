@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"time"
 	"unicode/utf8"
 
 	"github.com/eventlake/lake"
@@ -145,4 +146,13 @@ func each(in io.Reader, yield func(Entry, error) bool) error {
 			return nil
 		}
 	}
+}
+
+// ReceivedAt is when the collector took the event.
+func (e *Entry) ReceivedAt() (lake.Instant, error) {
+	t, err := time.Parse(time.RFC3339Nano, e.Received)
+	if err != nil {
+		return 0, fmt.Errorf("received_at %q: %w", e.Received, lake.ErrCorrupt)
+	}
+	return lake.InstantOf(t), nil
 }

@@ -1,0 +1,125 @@
+package audit
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/eventlake/lake"
+	"github.com/eventlake/lake/raw"
+)
+
+const hour = time.Hour
+
+// tables compares, table by table and day by day, the ids in raw with the ids
+// in the table: each exactly once. Memory is bounded by the ids of one day.
+func (a *auditor) tables(ctx context.Context) error {
+	files := map[tableDay][]lake.DataFile{}
+	for name, t := range a.states {
+		a.report.Tables++
+		for _, f := range t.Files {
+			k := tableDay{name, f.Day}
+			files[k] = append(files[k], f)
+			a.report.TableFiles++
+		}
+	}
+	units := map[tableDay]bool{}
+	for k := range a.days {
+		units[k] = true
+	}
+	for k := range files {
+		units[k] = true
+	}
+	for _, k := range sortedUnits(units) {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := a.day(ctx, k, files[k]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func sortedUnits(m map[tableDay]bool) []tableDay {
+	out := make([]tableDay, 0, len(m))
+	for k := range m {
+		out = append(out, k)
+	}
+	slices.SortFunc(out, func(x, y tableDay) int {
+		return cmp.Or(cmp.Compare(x.table, y.table), cmp.Compare(x.day, y.day))
+	})
+	return out
+}
+
+// sighting is where an id was seen in one unit.
+type sighting struct {
+	received lake.Instant // of the copy that came first
+	rows     int32        // in the table
+}
+
+func (a *auditor) day(ctx context.Context, k tableDay, files []lake.DataFile) error {
+	where := fmt.Sprintf("table %s, day %s", k.table, k.day)
+	ids := map[lake.ID]*sighting{}
+	consumed := a.states[k.table].Consumed
+	for _, f := range a.days[k] {
+		if f.Span.To.After(consumed[f.Shard]) {
+			a.report.ToTables += f.Events
+			continue
+		}
+		err := a.lines(ctx, f, func(fields *raw.Fields) { a.sight(where, ids, fields) })
+		if err != nil && ctx.Err() != nil {
+			return ctx.Err()
+		} // a damaged file was reported when it was read first
+	}
+	for _, f := range files {
+		var rows int64
+		for row, err := range a.Rows(ctx, f) {
+			if err != nil {
+				if ctx.Err() != nil {
+					return ctx.Err()
+				}
+				a.report.problem(string(f.Key), "%v", err)
+				break
+			}
+			rows++
+			s := ids[row.ID]
+			if s == nil {
+				a.report.problem(where, "row %s of source %s is in no raw file", row.ID, row.Source)
+				continue
+			}
+			if s.rows++; s.rows > 1 {
+				a.report.problem(where, "event %s is %d times in the table", row.ID, s.rows)
+			}
+		}
+		if rows != f.Rows {
+			a.report.problem(string(f.Key), "holds %d rows, the catalog says %d", rows, f.Rows)
+		}
+		a.report.TableRows += rows
+		a.progress(string(f.Key))
+	}
+	for id, s := range ids {
+		if s.rows == 0 {
+			a.report.problem(where, "event %s is in raw and not in the table", id)
+		}
+	}
+	return nil
+}
+
+// sight notes an id found in raw. A second copy is right only when the first
+// one's claim had expired.
+func (a *auditor) sight(where string, ids map[lake.ID]*sighting, f *raw.Fields) {
+	s := ids[f.ID]
+	if s == nil {
+		ids[f.ID] = &sighting{received: f.Received}
+		return
+	}
+	apart := f.Received.Sub(s.received).Abs()
+	if apart < time.Duration(a.ClaimTTL)*time.Second {
+		a.report.problem(where, "event %s is in raw twice, %s apart", f.ID, apart)
+		return
+	}
+	a.report.LateDuplicates++
+}
