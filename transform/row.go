@@ -1,0 +1,34 @@
+package transform
+
+import (
+	"strings"
+
+	"github.com/eventlake/lake"
+)
+
+// Row is what the lake needs to know about an event.
+type Row struct {
+	ID          lake.ID
+	Fingerprint uint32 // of the content; equal for copies however they are written
+	Weak        bool   // the event had no id: ID is a hash of its content
+
+	// The true names, unescaped; valid while the body is, and until the next Scan.
+	Type, Subtype []byte
+
+	Name    lake.Name    // path-safe; the strings may be kept
+	Created lake.Instant // the event's own time
+
+	// Taken has bit i set when the event has a top-level member named
+	// Keys()[i], or that name behind one or more Prefix.
+	Taken uint16
+}
+
+// Prefix stands before the name of a member that the lake adds to an event
+// that has one of that name already.
+const Prefix = "lake_"
+
+// Keys returns the names of the members that the lake adds to an event, in the
+// order in which Row.Taken counts them.
+func Keys() []string { return strings.Fields(keyList) }
+
+const keyList = "event_id event_type event_subtype created_datetime source shard position received_at weak_id"
