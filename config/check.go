@@ -1,0 +1,97 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// check looks at values beside each other, once every layer is read.
+func (r *reader) check() {
+	c := r.config
+	if c.Data == "" {
+		r.wrong("data", "name a directory, e.g. ./lake-data", "is empty")
+	}
+	r.checkListen()
+	if c.TLS.Cert == "" && c.TLS.Key != "" {
+		r.wrong("tls.key", "set tls.cert too", "a key without a certificate")
+	}
+	if c.TLS.Cert != "" && c.TLS.Key == "" {
+		r.wrong("tls.cert", "set tls.key too", "a certificate without a key")
+	}
+	for _, origin := range c.CORS.Origins {
+		u, err := url.Parse(origin)
+		if origin != "*" && (err != nil || u.Host == "" || u.Path != "" || u.Scheme != "http" && u.Scheme != "https") {
+			r.wrong("cors.origins", "write scheme and host, e.g. https://app.example.com", "%q is no origin", origin)
+		}
+	}
+	if c.Limits.EventBytes > c.Limits.RequestBytes {
+		r.wrong("limits.event_bytes", "make it at most limits.request_bytes", "one event (%s) may be larger than a request (%s)", c.Limits.EventBytes, c.Limits.RequestBytes)
+	}
+	if c.Limits.RequestBytes > c.Limits.Memory {
+		r.wrong("limits.request_bytes", "raise limits.memory to a few times limits.request_bytes", "one request (%s) does not fit into limits.memory (%s)", c.Limits.RequestBytes, c.Limits.Memory)
+	}
+	if c.Claims.TTL < c.Stream.Retention {
+		r.wrong("claims.ttl", "make it at least stream.retention plus the time that producers go on retrying", "ids are forgotten (%s) before the stream is (%s)", FormatDuration(c.Claims.TTL), FormatDuration(c.Stream.Retention))
+	}
+	for id, source := range c.Sources {
+		r.checkSource("sources."+string(id), source.Event)
+	}
+}
+
+// checkListen wants host:port, and keys wherever others can reach it.
+func (r *reader) checkListen() {
+	host, port, err := net.SplitHostPort(r.config.Listen)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if err != nil {
+		r.wrong("listen", "write host:port, e.g. 127.0.0.1:8080 or :8080 for every address", "%q is no address", r.config.Listen)
+		return
+	}
+	if r.config.Keys.Required == "off" && !loopback(host) {
+		r.wrong("keys.required", "use auto or on, or listen on 127.0.0.1", "keys can be off only on a loopback address, not on %s", r.config.Listen)
+	}
+}
+
+// KeysRequired reports whether requests need a key: as keys.required says, and
+// with auto where the address can be reached from other machines.
+func (c Config) KeysRequired() bool {
+	host, _, err := net.SplitHostPort(c.Listen)
+	return c.Keys.Required == "on" || c.Keys.Required == "auto" && (err != nil || !loopback(host))
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// checkSource looks at one mapping.
+func (r *reader) checkSource(key string, e Event) {
+	if e.Name != "" && (e.Type != "" || e.Subtype != "") {
+		r.wrong(key+".event.name", `keep name where one field holds "type:subtype", type and subtype where they are apart`, "name and type are both set")
+	}
+	if e.Subtype != "" && e.Type == "" {
+		r.wrong(key+".event.subtype", "add type: PATH", "a subtype without a type")
+	}
+	if e.Time == "" {
+		r.wrong(key+".event.time", "name the path of the event's time, e.g. created_at", "is empty")
+	}
+}
+
+// wrong notes a problem of a key at the place that its value, or the nearest
+// section around it, came from.
+func (r *reader) wrong(key, hint, format string, args ...any) {
+	origin, section := r.origins[key], key
+	for origin == (Origin{}) && strings.Contains(section, ".") {
+		section = section[:strings.LastIndexByte(section, '.')]
+		origin = r.origins[section]
+	}
+	p := Problem{Origin: origin, Key: key, What: fmt.Sprintf(format, args...), Hint: hint}
+	if !slices.Contains(r.problems, p) {
+		r.problems = append(r.problems, p)
+	}
+}
