@@ -39,7 +39,7 @@ func (r *Reader) Open(ctx context.Context, f lake.File) (io.ReadCloser, error) {
 	if obj.Size() != f.Bytes {
 		return nil, errors.Join(damaged(f, "has %d bytes, the ledger says %d", obj.Size(), f.Bytes), obj.Close())
 	}
-	o := &object{file: f, obj: obj, crc: crc32.New(crc32.MakeTable(crc32.Castagnoli))}
+	o := &object{file: f, obj: obj, crc: newCRC()}
 	o.in = io.TeeReader(obj, o.crc)
 	if o.zip, err = gzip.NewReader(o.in); err != nil {
 		return nil, errors.Join(damaged(f, "no gzip: %v", err), obj.Close())
@@ -104,3 +104,5 @@ func (o *object) finish() error {
 }
 
 func (o *object) Close() error { return errors.Join(o.zip.Close(), o.obj.Close()) }
+
+func newCRC() hash.Hash32 { return crc32.New(crc32.MakeTable(crc32.Castagnoli)) }

@@ -1,0 +1,222 @@
+// Package ingest is the exactly-once loop: claim, transform, write, commit.
+//
+// Core is the part without a loop: it takes a batch and gives a verdict for
+// every record. Worker pulls batches from a stream and commits them; a Lambda
+// that is handed its batches uses Core in the same way.
+package ingest
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/eventlake/lake"
+	"github.com/eventlake/lake/quarantine"
+	"github.com/eventlake/lake/raw"
+	"github.com/eventlake/lake/transform"
+)
+
+// Sources finds the transformer of a source; it always returns one.
+type Sources func(lake.SourceID) *transform.Transformer
+
+// Core turns records into verdicts and, at Flush, into files. It belongs to
+// one shard and one goroutine.
+type Core struct {
+	shard   lake.ShardID
+	ledger  lake.Ledger
+	sources Sources
+	names   *Names
+	raw     *raw.Writer
+	gzip    *raw.Compressor
+
+	scanners map[lake.SourceID]*transform.Scanner
+	slots    map[slotKey]*slot
+	used     []lake.Name // admitted names in this span
+	books    map[lake.Book]*lake.Tally
+	lines    *raw.Buffer
+	refused  quarantine.Buffer
+
+	// Scratch, reused by every Take.
+	pending  []pending
+	claims   []lake.Claim
+	outcomes []lake.Outcome
+	verdicts []lake.Verdict
+}
+
+// pending is a record that was understood and waits for its claim.
+type pending struct {
+	index int
+	row   transform.Row
+}
+
+// slotKey is what an event's partition and book follow from, but for times.
+type slotKey struct {
+	source lake.SourceID
+	name   lake.Name
+}
+
+// slot remembers where the last event of its key went, so that the usual
+// event costs one map lookup.
+type slot struct {
+	name  lake.Name // as admitted
+	day   lake.Day
+	part  *raw.Part
+	hour  lake.Instant
+	tally *lake.Tally
+}
+
+// NewCore returns a Core for one shard. Free memory for lines comes from free.
+func NewCore(shard lake.ShardID, ledger lake.Ledger, sources Sources, names *Names, w *raw.Writer, gz *raw.Compressor, free *raw.Memory) *Core {
+	return &Core{
+		shard: shard, ledger: ledger, sources: sources, names: names, raw: w, gzip: gz,
+		scanners: map[lake.SourceID]*transform.Scanner{}, slots: map[slotKey]*slot{},
+		books: map[lake.Book]*lake.Tally{}, lines: raw.NewBuffer(free),
+	}
+}
+
+// Take decides about the records, which follow on those taken since the last
+// Flush, and keeps what is unique or refused until then. The verdicts are
+// valid until the next Take. After an error the Core must be Reset and the
+// span taken again from the committed position.
+func (c *Core) Take(ctx context.Context, records []lake.Record) ([]lake.Verdict, error) {
+	c.pending, c.claims = c.pending[:0], c.claims[:0]
+	c.verdicts = grow(c.verdicts, len(records))
+	for i := range records {
+		rec := &records[i]
+		c.pending = append(c.pending, pending{index: i})
+		p := &c.pending[len(c.pending)-1]
+		if refusal := c.scanner(rec.Source).Scan(rec.Source, rec.Body, rec.Received, &p.row); refusal != nil {
+			c.pending = c.pending[:len(c.pending)-1]
+			if err := c.refuse(rec, "", refusal); err != nil {
+				return nil, err
+			}
+			c.verdicts[i] = lake.Quarantined
+			continue
+		}
+		p.row.Type, p.row.Subtype = keep(p.row.Type, p.row.Name.Type), keep(p.row.Subtype, p.row.Name.Subtype)
+		c.claims = append(c.claims, lake.Claim{
+			ID: p.row.ID, Position: rec.Position, Time: rec.Received, Fingerprint: p.row.Fingerprint,
+		})
+	}
+	c.outcomes = grow(c.outcomes, len(c.claims))
+	if err := c.ledger.Claim(ctx, c.shard, c.claims, c.outcomes); err != nil {
+		return nil, fmt.Errorf("claim on %s: %w", c.shard, err)
+	}
+	for i := range c.pending {
+		p := &c.pending[i]
+		verdict, err := c.settle(&records[p.index], &p.row, c.outcomes[i])
+		if err != nil {
+			return nil, err
+		}
+		c.verdicts[p.index] = verdict
+	}
+	return c.verdicts, nil
+}
+
+// settle acts on the ledger's answer for one record.
+func (c *Core) settle(rec *lake.Record, row *transform.Row, outcome lake.Outcome) (lake.Verdict, error) {
+	s := c.slot(rec.Source, row.Name)
+	if hour := rec.Received.Hour(); s.tally == nil || s.hour != hour {
+		s.hour, s.tally = hour, c.tally(lake.Book{Source: rec.Source, Type: s.name.Type, Hour: hour})
+	}
+	switch outcome {
+	case lake.Owned:
+		if day := row.Created.Day(); s.part == nil || s.day != day {
+			s.day, s.part = day, c.lines.Part(lake.Partition{Name: s.name, Day: day})
+		}
+		s.part.Add(rec.Body, &raw.Fields{
+			ID: row.ID, Weak: row.Weak, Type: row.Type, Subtype: row.Subtype, Created: row.Created,
+			Source: rec.Source, Shard: c.shard, Position: rec.Position, Received: rec.Received, Taken: row.Taken,
+		})
+		s.tally.Unique++
+		return lake.Unique, nil
+	case lake.Taken:
+		s.tally.Duplicate++
+		return lake.Duplicate, nil
+	case lake.Conflict:
+		return lake.Quarantined, c.refuse(rec, s.name.Type, &lake.Refusal{
+			Reason: lake.ReasonConflict, Detail: "an event with this id and another body was taken in before",
+		})
+	}
+	return lake.Pending, fmt.Errorf("claim %s at %s: outcome %d: %w", row.ID, rec.Position, outcome, lake.ErrInvalid)
+}
+
+func (c *Core) refuse(rec *lake.Record, partitionType string, why *lake.Refusal) error {
+	entry := quarantine.NewEntry(c.shard, rec, partitionType, why)
+	c.tally(lake.Book{Source: rec.Source, Type: partitionType, Hour: rec.Received.Hour()}).Quarantined++
+	return c.refused.Add(&entry, rec.Received)
+}
+
+func (c *Core) scanner(source lake.SourceID) *transform.Scanner {
+	s := c.scanners[source]
+	if s == nil {
+		s = c.sources(source).Scanner()
+		c.scanners[source] = s
+	}
+	return s
+}
+
+// maxSlots bounds the memory that odd names can take; beyond it the slots are
+// simply found again.
+const maxSlots = 10_000
+
+func (c *Core) slot(source lake.SourceID, name lake.Name) *slot {
+	key := slotKey{source, name}
+	if s := c.slots[key]; s != nil {
+		return s
+	}
+	if len(c.slots) >= maxSlots {
+		clear(c.slots)
+	}
+	s := &slot{name: c.names.Admit(name)}
+	c.slots[key] = s
+	c.used = append(c.used, s.name)
+	return s
+}
+
+func (c *Core) tally(b lake.Book) *lake.Tally {
+	t := c.books[b]
+	if t == nil {
+		t = &lake.Tally{Book: b}
+		c.books[b] = t
+	}
+	return t
+}
+
+// Bytes is the memory that waits for a Flush.
+func (c *Core) Bytes() int64 { return c.lines.Bytes() + c.refused.Bytes() }
+
+// Flush writes what was taken since the last Flush as files of the span and
+// returns the commit that makes them true. The files are durable; nothing is
+// visible before the ledger has the commit.
+func (c *Core) Flush(ctx context.Context, span lake.Span) (lake.Commit, error) {
+	commit := lake.Commit{Shard: c.shard, Span: span, Types: c.names.undurable(c.used)}
+	files, err := c.raw.Write(ctx, c.shard, span, c.lines)
+	if err != nil {
+		return lake.Commit{}, err
+	}
+	commit.Add = files
+	refused, ok, err := quarantine.Write(ctx, c.gzip, c.shard, span, &c.refused)
+	if err != nil {
+		return lake.Commit{}, err
+	}
+	if ok {
+		commit.Add = append(commit.Add, refused)
+	}
+	for _, t := range c.books {
+		if t.Total() > 0 {
+			commit.Books = append(commit.Books, *t)
+		}
+	}
+	sortTallies(commit.Books)
+	c.Reset()
+	return commit, nil
+}
+
+// Reset forgets everything that was taken and not flushed.
+func (c *Core) Reset() {
+	c.lines.Reset()
+	c.refused.Reset()
+	clear(c.books)
+	clear(c.slots)
+	c.used = c.used[:0]
+}

@@ -1,0 +1,210 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/eventlake/lake"
+)
+
+// Options say when a worker flushes. Zero values take the defaults.
+type Options struct {
+	FlushBytes int64         // uncompressed bytes waiting; default 32 MiB
+	FlushAge   time.Duration // age of the oldest record waiting; default 1 s
+	ReadBytes  int           // bytes of bodies a read; default 1 MiB
+	Log        *slog.Logger
+	// Committed is called after every commit of the worker, e.g. to wake the
+	// curate stage. May be nil.
+	Committed func(lake.Commit)
+}
+
+func (o Options) withDefaults() Options {
+	if o.FlushBytes <= 0 {
+		o.FlushBytes = 32 << 20
+	}
+	if o.FlushAge <= 0 {
+		o.FlushAge = time.Second
+	}
+	if o.ReadBytes <= 0 {
+		o.ReadBytes = 1 << 20
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return o
+}
+
+// Worker moves one shard of a stream into the lake.
+type Worker struct {
+	core   *Core
+	stream lake.Stream
+	ledger lake.Ledger
+	opts   Options
+
+	batch lake.Batch
+	from  lake.Position // committed
+	taken lake.Position // taken by the core, not committed
+	since time.Time     // when the oldest waiting record was taken
+}
+
+// NewWorker returns a worker for the core's shard.
+func NewWorker(core *Core, stream lake.Stream, o Options) *Worker {
+	return &Worker{core: core, stream: stream, ledger: core.ledger, opts: o.withDefaults()}
+}
+
+// Run works until the context ends, then commits what it has taken and
+// returns nil. A failure that may pass (no room, a lost compare-and-set) is
+// tried again from the committed position; one that cannot (a damaged file, a
+// part that stopped itself after a failed fsync) is returned.
+func (w *Worker) Run(ctx context.Context) error {
+	backoff := time.Duration(0)
+	for {
+		err := w.run(ctx)
+		if ctx.Err() != nil {
+			return w.drain()
+		}
+		if errors.Is(err, lake.ErrCorrupt) || errors.Is(err, lake.ErrClosed) || errors.Is(err, lake.ErrTrimmed) {
+			return fmt.Errorf("ingest %s: %w", w.core.shard, err)
+		}
+		backoff = min(max(2*backoff, 50*time.Millisecond), 5*time.Second)
+		w.opts.Log.Warn("ingest tries again", "shard", w.core.shard, "after", w.from, "in", backoff, "error", err)
+		select {
+		case <-ctx.Done():
+		case <-time.After(backoff):
+		}
+	}
+}
+
+// drain commits what is waiting when the context has ended. A span that
+// failed was abandoned, so what waits is whole.
+func (w *Worker) drain() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if err := w.commit(ctx); err != nil {
+		w.opts.Log.Warn("the last batch stays in the stream", "shard", w.core.shard, "error", err)
+	}
+	return nil
+}
+
+// run reads, takes and commits until something fails.
+func (w *Worker) run(ctx context.Context) error {
+	if err := w.restart(ctx); err != nil {
+		return err
+	}
+	for {
+		n, err := w.Step(ctx)
+		if err != nil {
+			return err
+		}
+		if n > 0 {
+			continue
+		}
+		if err := w.wait(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// restart forgets what is not committed and goes back to the commit point.
+func (w *Worker) restart(ctx context.Context) error {
+	w.core.Reset()
+	at, err := w.ledger.Position(ctx, w.core.shard)
+	w.from, w.taken = at, at
+	return err
+}
+
+// abandon drops a span that was taken or flushed in part, so that no later
+// commit can hold a piece of it. Its records come again from the stream.
+func (w *Worker) abandon() {
+	w.core.Reset()
+	w.taken = w.from
+}
+
+// wait returns when there may be something to read or to flush.
+func (w *Worker) wait(ctx context.Context) error {
+	if w.from == w.taken {
+		return w.stream.Wait(ctx, w.core.shard, w.taken)
+	}
+	left := w.opts.FlushAge - time.Since(w.since)
+	if left > 0 {
+		soon, cancel := context.WithTimeout(ctx, left)
+		err := w.stream.Wait(soon, w.core.shard, w.taken)
+		cancel()
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err == nil || !errors.Is(err, context.DeadlineExceeded) {
+			return err
+		}
+	}
+	return w.commit(ctx)
+}
+
+// Step reads one batch, takes it, and commits when it is time. It returns the
+// number of records read; 0 means that the end of the stream was reached.
+func (w *Worker) Step(ctx context.Context) (int, error) {
+	if err := w.stream.Read(ctx, w.core.shard, w.taken, w.opts.ReadBytes, &w.batch); err != nil {
+		return 0, fmt.Errorf("read %s after %s: %w", w.core.shard, w.taken, err)
+	}
+	if n := len(w.batch.Records); n > 0 {
+		if w.from == w.taken {
+			w.since = time.Now()
+		}
+		if _, err := w.core.Take(ctx, w.batch.Records); err != nil {
+			w.abandon()
+			return 0, err
+		}
+		w.taken = w.batch.Records[n-1].Position
+	}
+	if w.core.Bytes() >= w.opts.FlushBytes || (w.from != w.taken && time.Since(w.since) >= w.opts.FlushAge) {
+		if err := w.commit(ctx); err != nil {
+			return 0, err
+		}
+	}
+	return len(w.batch.Records), nil
+}
+
+// commit is the end of a span: files first, then the ledger's commit point.
+func (w *Worker) commit(ctx context.Context) error {
+	if w.from == w.taken {
+		return nil
+	}
+	span := lake.Span{After: w.from, To: w.taken}
+	commit, err := w.core.Flush(ctx, span)
+	if err != nil {
+		w.abandon()
+		return fmt.Errorf("flush %s %s: %w", w.core.shard, span, err)
+	}
+	if err := w.ledger.Commit(ctx, commit); err != nil {
+		w.abandon()
+		return fmt.Errorf("commit %s %s: %w", w.core.shard, span, err)
+	}
+	w.from = span.To
+	w.core.names.committed(commit.Types)
+	w.opts.Log.Debug("committed", "shard", w.core.shard, "span", span, "files", len(commit.Add))
+	if w.opts.Committed != nil {
+		w.opts.Committed(commit)
+	}
+	return nil
+}
+
+// Drain reads to the end of the shard and commits. It starts from the commit
+// point, so it can be called after any failure. For tools and tests that have
+// no loop.
+func (w *Worker) Drain(ctx context.Context) error {
+	if err := w.restart(ctx); err != nil {
+		return err
+	}
+	for {
+		n, err := w.Step(ctx)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return w.commit(ctx)
+		}
+	}
+}

@@ -1,0 +1,152 @@
+package raw
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"math/bits"
+
+	"github.com/eventlake/lake"
+)
+
+// MergeOptions say when small raw files become one.
+type MergeOptions struct {
+	Files int   // merge when at least so many files of about one size lie in a partition; default 8
+	Bytes int64 // files of this compressed size stay as they are; default 64 MiB
+}
+
+func (o MergeOptions) withDefaults() MergeOptions {
+	if o.Files < 2 {
+		o.Files = 8
+	}
+	if o.Bytes <= 0 {
+		o.Bytes = 64 << 20
+	}
+	return o
+}
+
+// Merged is what merging did.
+type Merged struct {
+	From  int   `json:"from"` // files before
+	To    int   `json:"to"`   // files after
+	Bytes int64 `json:"bytes"`
+}
+
+// Merge joins small raw files of one partition and shard. gzip members
+// concatenate to a valid gzip file (RFC 1952, section 2.2), so nothing is
+// packed again. Only files at or below the curated mark are touched: nobody
+// waits for them. Each group is one ledger commit; the old objects stay until
+// Sweep finds them unused. A repeat finds nothing to do.
+func Merge(ctx context.Context, ledger lake.Ledger, store lake.Store, curated map[lake.ShardID]lake.Position, o MergeOptions) (Merged, error) {
+	o = o.withDefaults()
+	journal, err := ledger.Journal(ctx)
+	if err != nil {
+		return Merged{}, err
+	}
+	var done Merged
+	for _, group := range mergeGroups(journal.Files(lake.KindRaw), curated, o) {
+		if err := ctx.Err(); err != nil {
+			return done, err
+		}
+		f, err := mergeFiles(ctx, store, group)
+		if err != nil {
+			return done, err
+		}
+		err = ledger.Commit(ctx, lake.Commit{Shard: f.Shard, Add: []lake.File{f}, Remove: group})
+		if errors.Is(err, lake.ErrStale) {
+			continue // another merge was faster; what was written is swept
+		}
+		if err != nil {
+			return done, fmt.Errorf("commit merge of %d files into %s: %w", len(group), f.Key, err)
+		}
+		done.From += len(group)
+		done.To++
+		done.Bytes += f.Bytes
+	}
+	return done, nil
+}
+
+// tier is what files are grouped by: a file only meets others of about its
+// size, so that a byte is copied once a tier and not once a merge.
+type tier struct {
+	partition lake.Partition
+	shard     lake.ShardID
+	size      int
+}
+
+func mergeGroups(files iter.Seq[lake.File], curated map[lake.ShardID]lake.Position, o MergeOptions) [][]lake.File {
+	tiers := map[tier][]lake.File{}
+	var order []tier
+	for f := range files {
+		if f.Bytes >= o.Bytes || f.Span.To.After(curated[f.Shard]) {
+			continue
+		}
+		k := tier{f.Partition, f.Shard, bits.Len64(uint64(f.Bytes)) / 3}
+		if tiers[k] == nil {
+			order = append(order, k)
+		}
+		tiers[k] = append(tiers[k], f)
+	}
+	var out [][]lake.File
+	for _, k := range order {
+		var group []lake.File
+		var size int64
+		for _, f := range tiers[k] {
+			group, size = append(group, f), size+f.Bytes
+			if size >= o.Bytes {
+				out = append(out, group)
+				group, size = nil, 0
+			}
+		}
+		if len(group) >= o.Files {
+			out = append(out, group)
+		}
+	}
+	return out
+}
+
+func mergeFiles(ctx context.Context, store lake.Store, group []lake.File) (lake.File, error) {
+	f := group[0]
+	for _, g := range group[1:] {
+		if g.Span.To.After(f.Span.To) {
+			f.Span.To = g.Span.To
+		}
+		if f.Span.After.After(g.Span.After) {
+			f.Span.After = g.Span.After
+		}
+		f.Events += g.Events
+		f.MinTime, f.MaxTime, f.Received = min(f.MinTime, g.MinTime), max(f.MaxTime, g.MaxTime), max(f.Received, g.Received)
+	}
+	f.Key = lake.Key(Root + f.Partition.Dir() + "/" + SpanName(fmt.Sprintf("merged%d", len(group)), f.Shard, f.Span) + ".ndjson.gz")
+	info, err := createOver(ctx, store, f.Key, func(w io.Writer) error {
+		for _, g := range group {
+			if err := copyChecked(ctx, w, store, g); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	f.Bytes, f.CRC = info.Bytes, info.CRC
+	return f, err
+}
+
+// copyChecked copies an object and refuses one whose checksum is wrong, so
+// that merging cannot hide damage under a new checksum.
+func copyChecked(ctx context.Context, w io.Writer, store lake.Store, f lake.File) (err error) {
+	obj, err := store.Open(ctx, f.Key)
+	if err != nil {
+		return fmt.Errorf("merge %s: %w", f.Key, err)
+	}
+	defer func() { err = errors.Join(err, obj.Close()) }()
+	crc := newCRC()
+	n, err := io.Copy(io.MultiWriter(w, crc), obj)
+	if err != nil {
+		return fmt.Errorf("merge %s: %w", f.Key, err)
+	}
+	if n != f.Bytes || crc.Sum32() != f.CRC {
+		return damaged(f, "does not match its checksum, so it is not merged")
+	}
+	return nil
+}
