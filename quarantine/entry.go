@@ -32,6 +32,9 @@ type Entry struct {
 	Position lake.Position `json:"position"`
 	Received string        `json:"received_at"` // RFC 3339, UTC
 	Bytes    int           `json:"bytes"`       // length of the body
+	// Retried is when the event was sent again (RFC 3339, UTC), "" when it was
+	// not. The entry stays, so that the books can be recounted for ever.
+	Retried string `json:"retried_at,omitempty"`
 	// One of these holds the body as it came: Base64 when it is not UTF-8.
 	Body   *string `json:"body,omitempty"`
 	Base64 []byte  `json:"body_base64,omitempty"`
