@@ -7,6 +7,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/eventlake/lake"
+	"github.com/eventlake/lake/transform"
 )
 
 // check looks at values beside each other, once every layer is read.
@@ -38,7 +41,7 @@ func (r *reader) check() {
 		r.wrong("claims.ttl", "make it at least stream.retention plus the time that producers go on retrying", "ids are forgotten (%s) before the stream is (%s)", FormatDuration(c.Claims.TTL), FormatDuration(c.Stream.Retention))
 	}
 	for id, source := range c.Sources {
-		r.checkSource("sources."+string(id), source.Event)
+		r.checkSource("sources."+string(id)+".event", source.Event)
 	}
 }
 
@@ -72,13 +75,20 @@ func loopback(host string) bool {
 // checkSource looks at one mapping.
 func (r *reader) checkSource(key string, e Event) {
 	if e.Name != "" && (e.Type != "" || e.Subtype != "") {
-		r.wrong(key+".event.name", `keep name where one field holds "type:subtype", type and subtype where they are apart`, "name and type are both set")
+		r.wrong(key+".name", `keep name where one field holds "type:subtype", type and subtype where they are apart`, "name and type are both set")
+		return
 	}
-	if e.Subtype != "" && e.Type == "" {
-		r.wrong(key+".event.subtype", "add type: PATH", "a subtype without a type")
+	if e.Subtype != "" && e.Type == "" && e.DefaultType == "" {
+		r.wrong(key+".subtype", "add type, or default_type", "a subtype without a type")
+		return
 	}
-	if e.Time == "" {
-		r.wrong(key+".event.time", "name the path of the event's time, e.g. created_at", "is empty")
+	found := len(r.problems)
+	m, problems := e.mapping(r.config.Limits.Depth)
+	for _, p := range problems {
+		r.wrong(key+"."+p.Key, p.Hint, "%s", p.What)
+	}
+	if _, err := transform.New(m); err != nil && len(r.problems) == found {
+		r.wrong(key, lake.Hint(err), "%s", err)
 	}
 }
 

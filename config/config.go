@@ -55,6 +55,7 @@ type Limits struct {
 	RequestBytes  Size          `yaml:"request_bytes" min:"1KiB" max:"1GiB" doc:"Largest request body after decompression; more is answered with 413."`
 	RequestEvents int           `yaml:"request_events" min:"1" max:"1000000" doc:"Most events in one request; more is answered with 413."`
 	EventBytes    Size          `yaml:"event_bytes" min:"64B" max:"1MiB" doc:"Largest event; a larger one goes to quarantine as too_large."`
+	Depth         int           `yaml:"depth" min:"1" max:"1000" doc:"Deepest nesting of objects and arrays in an event; deeper ones go to quarantine as too_deep."`
 	Rate          int           `yaml:"rate" min:"0" doc:"Events a second for each key; more is answered with 429 and Retry-After. 0: no limit."`
 	Memory        Size          `yaml:"memory" min:"1MiB" doc:"Memory for requests in flight; when it is used up, requests are answered with 503 and Retry-After."`
 	DiskFree      Size          `yaml:"disk_free" min:"0B" doc:"With less free disk than this, requests are answered with 503 and Retry-After."`
@@ -125,9 +126,8 @@ type Source struct {
 	Event Event `yaml:"event" doc:"The mapping."`
 }
 
-// Event is the mapping of one source. Paths name object fields joined by dots
-// (payload.action); a field whose name has a dot or other special characters is
-// written in brackets (payload["a.b"]).
+// Event is the mapping of one source. Paths are what transform.ParsePath reads:
+// keys with dots between them (payload.action), a dot inside a key as \.
 type Event struct {
 	ID             string        `yaml:"id" doc:"Path of the event's id, a string or an integer. Where an event has none, a hash of its body is the id (weak)."`
 	Name           string        `yaml:"name" doc:"Path of the name, \"type:subtype\" or only the type. Either this or type."`

@@ -19,6 +19,7 @@ func Default() Config {
 			RequestBytes:  10 * MiB,
 			RequestEvents: 10_000,
 			EventBytes:    lake.MaxEvent,
+			Depth:         64,
 			Memory:        128 * MiB,
 			DiskFree:      256 * MiB,
 			ReadTimeout:   30 * time.Second,

@@ -4,12 +4,15 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/eventlake/lake"
 	"github.com/eventlake/lake/config"
+	"github.com/eventlake/lake/transform"
 )
 
 // write puts text into a lake.yaml and returns its path.
@@ -140,6 +143,10 @@ func TestOneProblem(t *testing.T) {
 		"subtype without type":     {"sources:\n  a:\n    event:\n      subtype: x\n", "sources.a.event.subtype: a subtype without a type"},
 		"a section for a value":    {"data:\n  dir: x\n", "lake.yaml:2: data: expected a value, found a section"},
 		"a value for a section":    {"stream: 4\n", `lake.yaml:1: stream: expected a section, found "4"`},
+		"no default subtype":       {"sources:\n  a:\n    event:\n      default_subtype: ''\n", "lake.yaml:2: sources.a.event: default subtype"},
+		"an empty key in a path":   {"sources:\n  a:\n    event:\n      id: a..b\n", `lake.yaml:4: sources.a.event.id: path "a..b": key 2 is empty (write the keys with dots`},
+		"a path without end":       {"sources:\n  a:\n    event:\n      time: 'a\\'\n", "lake.yaml:4: sources.a.event.time: path"},
+		"no time":                  {"sources:\n  a:\n    event:\n      time: ''\n", "lake.yaml:4: sources.a.event.time: path"},
 		"bad date":                 {"sources:\n  a:\n    event:\n      earliest: long ago\n", "lake.yaml:4: sources.a.event.earliest: cannot read the date"},
 		"the event limit too high": {"limits:\n  event_bytes: 2MiB\n", "lake.yaml:2: limits.event_bytes: 2MiB is out of bounds"},
 	} {
@@ -178,5 +185,16 @@ func TestSourceKeepsWhatItDoesNotName(t *testing.T) {
 	}
 	if c.Sources["app"].Event != d {
 		t.Errorf("a source without keys must have the default mapping: %+v", c.Sources["app"].Event)
+	}
+}
+
+func TestMappings(t *testing.T) {
+	c := load(t, "limits: {depth: 9}\nsources:\n  github:\n    event: {id: id, type: type, subtype: payload.action, time: 'a\\.b.c'}\n", nil, nil)
+	m := c.Mappings()["github"]
+	if m.MaxDepth != 9 || m.Type.String() != "type" || !slices.Equal(m.Subtype, transform.Path{"payload", "action"}) || !slices.Equal(m.Time, transform.Path{"a.b", "c"}) {
+		t.Errorf("github: %+v", m)
+	}
+	if got, want := config.Default().Mappings()[lake.DefaultSource], transform.DefaultMapping(); !reflect.DeepEqual(got, want) {
+		t.Errorf("default source: %+v, want %+v", got, want)
 	}
 }

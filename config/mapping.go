@@ -1,0 +1,58 @@
+package config
+
+import (
+	"maps"
+	"strings"
+
+	"github.com/eventlake/lake"
+	"github.com/eventlake/lake/transform"
+)
+
+// Mappings returns how to read the events of every source that is configured,
+// and of lake.DefaultSource in any case. The configuration must have come from
+// Load without an error, or from Default.
+func (c Config) Mappings() map[lake.SourceID]transform.Mapping {
+	sources := map[lake.SourceID]Source{lake.DefaultSource: DefaultSource()}
+	maps.Copy(sources, c.Sources)
+	mappings := make(map[lake.SourceID]transform.Mapping, len(sources))
+	for id, s := range sources {
+		m, _ := s.Event.mapping(c.Limits.Depth) // Load has reported the problems
+		mappings[id] = m
+	}
+	return mappings
+}
+
+// mapping parses the paths. Problems carry the key inside the event section.
+func (e Event) mapping(depth int) (transform.Mapping, Problems) {
+	m := transform.Mapping{
+		DefaultType:    e.DefaultType,
+		DefaultSubtype: e.DefaultSubtype,
+		Earliest:       lake.InstantOf(e.Earliest),
+		Future:         e.Future,
+		MaxDepth:       depth,
+	}
+	var problems Problems
+	for _, p := range []struct {
+		key, text string
+		required  bool
+		to        *transform.Path
+	}{
+		{"id", e.ID, false, &m.ID},
+		{"name", e.Name, false, &m.Name},
+		{"type", e.Type, false, &m.Type},
+		{"subtype", e.Subtype, false, &m.Subtype},
+		{"time", e.Time, true, &m.Time},
+	} {
+		if p.text == "" && !p.required {
+			continue
+		}
+		path, err := transform.ParsePath(p.text)
+		if err != nil {
+			what := strings.TrimSuffix(err.Error(), ": "+lake.ErrInvalid.Error())
+			problems = append(problems, Problem{Key: p.key, What: what, Hint: lake.Hint(err)})
+			continue
+		}
+		*p.to = path
+	}
+	return m, problems
+}
