@@ -1,0 +1,94 @@
+package curate
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/eventlake/lake"
+)
+
+// Lines opens the uncompressed NDJSON lines of a raw file. Reading ends in
+// lake.ErrCorrupt instead of io.EOF when the file is damaged.
+type Lines interface {
+	Open(ctx context.Context, f lake.File) (io.ReadCloser, error)
+}
+
+// Config is what a Curator works with. The zero values of Limits, Interval,
+// Clock, Logger and Registerer mean their defaults.
+type Config struct {
+	Backlog lake.Backlog
+	Store   lake.Store
+	Catalog lake.Catalog
+	Lines   Lines
+	Limits  Limits
+
+	// Interval is the longest wait between two looks at the backlog; default 1 s.
+	Interval time.Duration
+	// LateAfter is the age (received - created) from which an event is also
+	// compared with the ids that its day's files hold already. It must be less
+	// than the claims' lifetime by a margin; 0 compares every event.
+	LateAfter time.Duration
+
+	Clock      lake.Clock            // default lake.SystemClock
+	Logger     *slog.Logger          // default: discard
+	Registerer prometheus.Registerer // nil: no metrics are exported
+}
+
+// Limits bound work, memory and the width of tables. Zero means the default.
+type Limits struct {
+	Memory     int64 // bytes of rows not yet in a file; default 256 MiB
+	CycleBytes int64 // compressed raw bytes one cycle takes in; default 64 MiB
+	Columns    int   // leaf columns of a table; default 1,000
+	Depth      int   // nesting of structs and lists; default 5
+	Width      int   // fields of one struct; default 200
+	FileBytes  int64 // compaction aims at files of this size; default 128 MiB
+	SmallFiles int   // a day with this many small files is compacted; default 8
+}
+
+const (
+	defaultInterval = time.Second
+	mib             = 1 << 20
+)
+
+// WithDefaults returns the limits with every zero replaced by its default.
+func (l Limits) WithDefaults() Limits {
+	or := func(v *int64, d int64) {
+		if *v <= 0 {
+			*v = d
+		}
+	}
+	orInt := func(v *int, d int) {
+		if *v <= 0 {
+			*v = d
+		}
+	}
+	or(&l.Memory, 256*mib)
+	or(&l.CycleBytes, 64*mib)
+	or(&l.FileBytes, 128*mib)
+	orInt(&l.Columns, 1000)
+	orInt(&l.Depth, 5)
+	orInt(&l.Width, 200)
+	orInt(&l.SmallFiles, 8)
+	return l
+}
+
+func (c *Config) check() error {
+	if c.Backlog == nil || c.Store == nil || c.Catalog == nil || c.Lines == nil {
+		return lake.Errorf(lake.ErrInvalid, "", "curate: backlog, store, catalog and lines are required")
+	}
+	c.Limits = c.Limits.WithDefaults()
+	if c.Interval <= 0 {
+		c.Interval = defaultInterval
+	}
+	if c.Clock == nil {
+		c.Clock = lake.SystemClock
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return nil
+}
