@@ -1,0 +1,127 @@
+package duckdb
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/eventlake/lake"
+)
+
+// usedOptimizers are all that is wanted of the planning database: constants
+// are folded and conditions find their way down to the tables. The others must
+// stay off; those that believe statistics would drop tables, which have no
+// rows there.
+var usedOptimizers = []string{
+	"expression_rewriter", "filter_pullup", "filter_pushdown", "cte_filter_pusher", "in_clause", "regex_range",
+	"cte_inlining", "deliminator",
+}
+
+// scan is one place in a plan that reads a table.
+type scan struct {
+	Name  string   `json:"name"`
+	Names []string `json:"names"`
+	Data  struct {
+		Table string `json:"table"`
+	} `json:"function_data"`
+	Filters struct {
+		Filters []struct {
+			Key   int    `json:"key"` // index into Names; absent for 0
+			Value filter `json:"value"`
+		} `json:"filters"`
+	} `json:"table_filters"`
+}
+
+// scans optimizes the query and returns where it reads tables. planned is
+// false when DuckDB cannot tell, and then nothing is known about the query.
+func scans(ctx context.Context, c *conn, query string) (found []scan, planned bool, err error) {
+	var out string
+	const ask = "SELECT CAST(json_serialize_plan(CAST(? AS VARCHAR), optimize := true, skip_null := true, skip_empty := true, skip_default := true) AS VARCHAR)"
+	if err := c.QueryRowContext(ctx, ask, query).Scan(&out); err != nil {
+		return nil, false, err
+	}
+	var tree struct {
+		Error bool            `json:"error"`
+		Plans json.RawMessage `json:"plans"`
+	}
+	if err := json.Unmarshal([]byte(out), &tree); err != nil {
+		return nil, false, fmt.Errorf("read the plan: %w", err)
+	}
+	if tree.Error {
+		return nil, false, nil
+	}
+	if err := gather(tree.Plans, &found); err != nil {
+		return nil, false, fmt.Errorf("read the plan: %w", err)
+	}
+	return found, true, nil
+}
+
+// gather finds the scans, wherever in the plan they are.
+func gather(node json.RawMessage, found *[]scan) error {
+	if len(node) == 0 {
+		return nil
+	}
+	switch node[0] {
+	case '[':
+		var list []json.RawMessage
+		if err := json.Unmarshal(node, &list); err != nil {
+			return err
+		}
+		for _, child := range list {
+			if err := gather(child, found); err != nil {
+				return err
+			}
+		}
+	case '{':
+		var fields map[string]json.RawMessage
+		if err := json.Unmarshal(node, &fields); err != nil {
+			return err
+		}
+		if string(fields["type"]) == `"LOGICAL_GET"` {
+			var s scan
+			if err := json.Unmarshal(node, &s); err != nil {
+				return err
+			}
+			if s.Data.Table != "" {
+				*found = append(*found, s)
+			} else if s.Name == "seq_scan" {
+				return fmt.Errorf("a scan without the name of its table")
+			}
+		}
+		for _, child := range fields {
+			if err := gather(child, found); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// keep returns the files of a table that one of the scans may need. A scan
+// without filters needs all.
+func keep(t *lake.Table, found []scan) []lake.DataFile {
+	var out []lake.DataFile
+	for i := range t.Files {
+		for j := range found {
+			if strings.EqualFold(found[j].Data.Table, string(t.Name)) && found[j].needs(&t.Schema, &t.Files[i]) {
+				out = append(out, t.Files[i])
+				break
+			}
+		}
+	}
+	return out
+}
+
+func (s *scan) needs(schema *lake.Schema, f *lake.DataFile) bool {
+	for i := range s.Filters.Filters {
+		cond := &s.Filters.Filters[i]
+		if cond.Key < 0 || cond.Key >= len(s.Names) {
+			continue // a row id or the like
+		}
+		if !cond.Value.may(boundsOf(schema, f, s.Names[cond.Key])) {
+			return false
+		}
+	}
+	return true
+}

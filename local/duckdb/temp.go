@@ -1,0 +1,54 @@
+package duckdb
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+const tempPrefix = "sql-"
+
+// makeTemp makes a directory of this engine's own in Root/tmp for what queries
+// spill and for exports, and removes those that processes left which are gone.
+func makeTemp(root string) (string, error) {
+	parent := filepath.Join(root, "tmp")
+	if err := os.MkdirAll(parent, 0o755); err != nil {
+		return "", fmt.Errorf("make the directory for temporary files: %w", err)
+	}
+	entries, err := os.ReadDir(parent)
+	if err != nil {
+		return "", fmt.Errorf("clean the directory for temporary files: %w", err)
+	}
+	for _, e := range entries {
+		if !abandoned(e) {
+			continue
+		}
+		if err := os.RemoveAll(filepath.Join(parent, e.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return "", fmt.Errorf("clean the directory for temporary files: %w", err)
+		}
+	}
+	dir, err := os.MkdirTemp(parent, tempPrefix+strconv.Itoa(os.Getpid())+"-")
+	if err != nil {
+		return "", fmt.Errorf("make the directory for temporary files: %w", err)
+	}
+	return dir, nil
+}
+
+// abandoned reports whether the process that made the directory has ended.
+func abandoned(e fs.DirEntry) bool {
+	rest, ok := strings.CutPrefix(e.Name(), tempPrefix)
+	if !ok || !e.IsDir() {
+		return false
+	}
+	pid, _, _ := strings.Cut(rest, "-")
+	n, err := strconv.Atoi(pid)
+	if err != nil || n <= 0 || n == os.Getpid() {
+		return false
+	}
+	return errors.Is(syscall.Kill(n, 0), syscall.ESRCH)
+}
