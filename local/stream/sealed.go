@@ -1,0 +1,58 @@
+package stream
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"hash/crc32"
+	"io"
+
+	"github.com/eventlake/lake"
+	"github.com/eventlake/lake/local/disk"
+)
+
+// envelope is a small JSON file that checks itself.
+type envelope struct {
+	Content json.RawMessage `json:"content"`
+	CRC     string          `json:"crc32c"` // of content as it stands, 8 hex digits
+}
+
+// writeJSON writes v whole or not at all, durably.
+func writeJSON(fsys disk.FS, path string, v any) error {
+	content, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	data, err := json.Marshal(envelope{content, checksum(content)})
+	if err != nil {
+		return err
+	}
+	return disk.WriteWhole(fsys, path, func(w io.Writer) error {
+		_, err := w.Write(append(data, '\n'))
+		return err
+	})
+}
+
+// readJSON reads what writeJSON wrote; lake.ErrCorrupt when it does not check.
+func readJSON(fsys disk.FS, path, hint string, v any) error {
+	data, err := disk.ReadWhole(fsys, path)
+	if err != nil {
+		return err
+	}
+	var e envelope
+	dec := json.NewDecoder(bytes.NewReader(data))
+	if err := dec.Decode(&e); err != nil {
+		return lake.Errorf(lake.ErrCorrupt, hint, "%s: %v", path, err)
+	}
+	if e.CRC != checksum(e.Content) {
+		return lake.Errorf(lake.ErrCorrupt, hint, "%s: checksum does not match", path)
+	}
+	if err := json.Unmarshal(e.Content, v); err != nil {
+		return lake.Errorf(lake.ErrCorrupt, hint, "%s: %v", path, err)
+	}
+	return nil
+}
+
+func checksum(b []byte) string {
+	return fmt.Sprintf("%08x", crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)))
+}
