@@ -1,0 +1,150 @@
+package catalog
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"path/filepath"
+	"time"
+
+	"github.com/apache/iceberg-go/table"
+
+	"github.com/eventlake/lake"
+	"github.com/eventlake/lake/local/disk"
+)
+
+// removeBatch is how many files are removed while the SQLite row is held.
+const removeBatch = 256
+
+// Maintain implements lake.Catalog. A snapshot's age counts from when it was
+// replaced, so a reader that looked the table up within keep finds all its
+// files. Branches and tags that other engines made are kept.
+func (c *Catalog) Maintain(ctx context.Context, name lake.TableName, keep time.Duration) (lake.Maintenance, error) {
+	defer c.lock(name)()
+	var done lake.Maintenance
+	for range attempts {
+		finished, err := c.maintain(ctx, name, c.clock().Add(-max(keep, 0)), &done)
+		if err != nil {
+			return done, fmt.Errorf("maintain table %s: %w", name, err)
+		}
+		if finished {
+			return done, nil
+		}
+	}
+	return done, nil // another process keeps changing the table; the next run goes on
+}
+
+// maintain does one round; it reports false when the table changed meanwhile.
+func (c *Catalog) maintain(ctx context.Context, name lake.TableName, limit lake.Instant, done *lake.Maintenance) (bool, error) {
+	st, err := c.current(ctx, name)
+	if err != nil {
+		return false, err
+	}
+	st, ok, err := c.expire(ctx, st, limit, done)
+	if err != nil || !ok {
+		return false, err
+	}
+	old, err := c.oldFiles(st.table.Location, limit, nil)
+	if err != nil {
+		return false, err
+	}
+	garbage, err := c.unnamed(st, old)
+	if err != nil {
+		return false, err
+	}
+	for len(garbage) > 0 {
+		n := min(len(garbage), removeBatch)
+		ok, err := c.rows.hold(ctx, name, st.uri, func() error { return c.remove(garbage[:n], done) })
+		if err != nil || !ok {
+			return false, err
+		}
+		garbage = garbage[n:]
+	}
+	return true, nil
+}
+
+// expire forgets old snapshots in the metadata. Their files are then unnamed.
+func (c *Catalog) expire(ctx context.Context, st *state, limit lake.Instant, done *lake.Maintenance) (*state, bool, error) {
+	ids := expired(st.meta, int64(st.table.Snapshot), int64(limit)/1000)
+	if len(ids) == 0 {
+		return st, true, nil
+	}
+	b, err := table.MetadataBuilderFromBase(st.meta, st.uri)
+	if err != nil {
+		return nil, false, err
+	}
+	stamp, err := c.stamp(b, st)
+	if err != nil {
+		return nil, false, err
+	}
+	if err := forget(b, st.meta, append(ids, stamp)); err != nil {
+		return nil, false, err
+	}
+	p := c.newStage(st.table.Name, st.uri)
+	if err := p.metadata(b, st.meta); err != nil {
+		return nil, false, err
+	}
+	next := *st
+	next.uri, next.meta = p.to, p.meta
+	p.next = &next
+	won, err := c.publish(ctx, p)
+	if err == nil && won {
+		done.Snapshots += len(ids)
+	}
+	return p.next, won, err
+}
+
+// stamp sets the builder's time of update, which it takes from the snapshots
+// that are added or else from the machine's clock; that one may have gone back,
+// and then the metadata would be refused. The snapshot that it adds for this
+// must be removed again.
+func (c *Catalog) stamp(b *table.MetadataBuilder, st *state) (int64, error) {
+	s := table.Snapshot{
+		SnapshotID: rand.Int64N(1<<62) + 1, SequenceNumber: st.meta.LastSequenceNumber(),
+		TimestampMs: max(c.clock().Time().UnixMilli(), st.meta.LastUpdatedMillis()),
+	}
+	return s.SnapshotID, b.AddSnapshot(&s)
+}
+
+// garbageFile is a file that could be removed.
+type garbageFile struct {
+	key   lake.Key
+	bytes int64
+}
+
+// oldFiles lists the files below dir that were last written before the limit.
+func (c *Catalog) oldFiles(dir lake.Key, limit lake.Instant, into []garbageFile) ([]garbageFile, error) {
+	entries, err := c.fs.ReadDir(filepath.Clean(c.path(dir)))
+	if disk.IsNotExist(err) {
+		return into, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("list %s: %w", dir, err)
+	}
+	for _, e := range entries {
+		k := dir + "/" + lake.Key(e.Name)
+		switch {
+		case e.Dir:
+			if into, err = c.oldFiles(k, limit, into); err != nil {
+				return nil, err
+			}
+		case lake.InstantOf(e.ModTime) < limit:
+			into = append(into, garbageFile{k, e.Size})
+		}
+	}
+	return into, nil
+}
+
+func (c *Catalog) remove(files []garbageFile, done *lake.Maintenance) error {
+	for _, f := range files {
+		if err := c.fs.Remove(c.path(f.key)); err != nil {
+			if disk.IsNotExist(err) {
+				continue
+			}
+			return fmt.Errorf("remove %s: %w", f.key, err)
+		}
+		done.Files++
+		done.Bytes += f.bytes
+	}
+	return nil
+}

@@ -1,0 +1,163 @@
+package catalog
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"path/filepath"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/eventlake/lake"
+)
+
+// rows is the SQLite file: the tables of Iceberg's JDBC catalog (version 1),
+// which PyIceberg, Spark and iceberg-go share.
+type rows struct {
+	db    *sql.DB
+	named *sql.Stmt
+}
+
+const rowsSchema = `
+CREATE TABLE IF NOT EXISTS iceberg_tables (
+	catalog_name VARCHAR(255) NOT NULL,
+	table_namespace VARCHAR(255) NOT NULL,
+	table_name VARCHAR(255) NOT NULL,
+	metadata_location VARCHAR(1000),
+	previous_metadata_location VARCHAR(1000),
+	iceberg_type VARCHAR(5),
+	PRIMARY KEY (catalog_name, table_namespace, table_name));
+CREATE TABLE IF NOT EXISTS iceberg_namespace_properties (
+	catalog_name VARCHAR(255) NOT NULL,
+	namespace VARCHAR(255) NOT NULL,
+	property_key VARCHAR(255) NOT NULL,
+	property_value VARCHAR(1000),
+	PRIMARY KEY (catalog_name, namespace, property_key));
+INSERT OR IGNORE INTO iceberg_namespace_properties VALUES ('` + Name + `', '` + Name + `', 'exists', 'true');`
+
+const rowsWhere = ` WHERE catalog_name = '` + Name + `' AND table_namespace = '` + Name + `' AND (iceberg_type = 'TABLE' OR iceberg_type IS NULL)`
+
+func openRows(ctx context.Context, path string) (*rows, error) {
+	u := url.URL{Scheme: "file", Path: filepath.ToSlash(path), RawQuery: "_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_txlock=immediate"}
+	db, err := sql.Open("sqlite", u.String())
+	if err != nil {
+		return nil, rowsErr(err)
+	}
+	db.SetMaxOpenConns(4)
+	r := &rows{db: db}
+	if err := r.init(ctx); err != nil {
+		return nil, errors.Join(rowsErr(err), db.Close())
+	}
+	return r, nil
+}
+
+func (r *rows) init(ctx context.Context) error {
+	var have int
+	err := r.db.QueryRowContext(ctx, `SELECT count(*) FROM sqlite_master WHERE name IN ('iceberg_tables', 'iceberg_namespace_properties')`).Scan(&have)
+	if err != nil {
+		return err
+	}
+	if have < 2 { // a reader beside a writer must not need the write lock
+		if _, err := r.db.ExecContext(ctx, rowsSchema); err != nil {
+			return err
+		}
+	}
+	r.named, err = r.db.PrepareContext(ctx, `SELECT metadata_location FROM iceberg_tables`+rowsWhere+` AND table_name = ?`)
+	return err
+}
+
+func (r *rows) close() error { return errors.Join(r.named.Close(), r.db.Close()) }
+
+// get returns the URI of the table's current metadata; lake.ErrNotFound when
+// there is no such table.
+func (r *rows) get(ctx context.Context, name lake.TableName) (string, error) {
+	var uri sql.NullString
+	err := r.named.QueryRowContext(ctx, string(name)).Scan(&uri)
+	if errors.Is(err, sql.ErrNoRows) || err == nil && !uri.Valid {
+		return "", lake.ErrNotFound
+	}
+	return uri.String, rowsErr(err)
+}
+
+func (r *rows) list(ctx context.Context) (names []lake.TableName, err error) {
+	rs, err := r.db.QueryContext(ctx, `SELECT table_name FROM iceberg_tables`+rowsWhere+` ORDER BY table_name`)
+	if err != nil {
+		return nil, rowsErr(err)
+	}
+	defer func() { err = errors.Join(err, rowsErr(rs.Close())) }()
+	for rs.Next() {
+		var n lake.TableName
+		if err := rs.Scan(&n); err != nil {
+			return nil, rowsErr(err)
+		}
+		names = append(names, n)
+	}
+	return names, rowsErr(rs.Err())
+}
+
+// swap moves the table's row from one metadata file to the next, durably; from
+// is "" for a new table. It reports false when the row was not at from. After
+// an error the row may have moved or not.
+func (r *rows) swap(ctx context.Context, name lake.TableName, from, to string) (bool, error) {
+	var res sql.Result
+	var err error
+	if from == "" {
+		res, err = r.db.ExecContext(ctx, `INSERT OR IGNORE INTO iceberg_tables (catalog_name, table_namespace, table_name, metadata_location, iceberg_type)
+			VALUES ('`+Name+`', '`+Name+`', ?, ?, 'TABLE')`, string(name), to)
+	} else {
+		res, err = r.db.ExecContext(ctx, `UPDATE iceberg_tables SET metadata_location = ?, previous_metadata_location = ?, iceberg_type = 'TABLE'`+
+			rowsWhere+` AND table_name = ? AND metadata_location = ?`, to, from, string(name), from)
+	}
+	if err != nil {
+		return false, rowsErr(err)
+	}
+	n, err := res.RowsAffected()
+	return n == 1, rowsErr(err)
+}
+
+// hold runs fn while no process can move the table's row, if the row is at uri
+// still; ok is false, and fn was not run, when it is not.
+func (r *rows) hold(ctx context.Context, name lake.TableName, uri string, fn func() error) (ok bool, err error) {
+	tx, err := r.db.BeginTx(ctx, nil)
+	if err != nil {
+		return false, rowsErr(err)
+	}
+	defer func() {
+		if e := tx.Rollback(); !errors.Is(e, sql.ErrTxDone) { // it ends by itself with the context
+			err = errors.Join(err, rowsErr(e))
+		}
+	}()
+	var now sql.NullString
+	if err := tx.StmtContext(ctx, r.named).QueryRowContext(ctx, string(name)).Scan(&now); err != nil {
+		if errors.Is(err, sql.ErrNoRows) {
+			return false, nil
+		}
+		return false, rowsErr(err)
+	}
+	if now.String != uri {
+		return false, nil
+	}
+	return true, fn()
+}
+
+// rowsErr maps SQLite's result codes onto the lake's errors.
+func rowsErr(err error) error {
+	var e *sqlite.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	switch e.Code() & 0xff {
+	case sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT:
+		return lake.Errorf(lake.ErrCorrupt, "run `lake doctor`: it rebuilds the catalog file from the tables' metadata", "catalog file: %s", err)
+	case sqlite3.SQLITE_FULL:
+		return lake.Errorf(lake.ErrFull, "free some space on the data directory's disk; the lake goes on by itself", "catalog file: %s", err)
+	case sqlite3.SQLITE_BUSY:
+		return lake.Errorf(lake.ErrLocked, "another program holds the catalog file's write lock; end its transaction", "catalog file: %s", err)
+	case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM:
+		return fmt.Errorf("catalog file: %w", lake.Errorf(lake.ErrInvalid, "check that the data directory's tables/ can be written by this user", "%s", err))
+	}
+	return fmt.Errorf("catalog file: %w", err)
+}

@@ -1,0 +1,151 @@
+package catalog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/apache/iceberg-go/table"
+
+	"github.com/eventlake/lake"
+	"github.com/eventlake/lake/local/disk"
+)
+
+// state is one committed state of a table, never changed after it is made.
+type state struct {
+	uri       string // of the metadata file
+	meta      table.Metadata
+	table     lake.Table
+	manifests []*manifest // of the current snapshot, newest first
+	moved     bool        // the metadata names another place than where it lies
+}
+
+// public returns the table for a caller, who may do with it what he likes.
+func (s *state) public() lake.Table {
+	t := s.table
+	t.Schema = t.Schema.Clone()
+	t.Files = slices.Clone(t.Files)
+	t.Consumed = maps.Clone(t.Consumed)
+	t.Summary = maps.Clone(t.Summary)
+	return t
+}
+
+// current returns the committed state, from memory when the row has not moved.
+func (c *Catalog) current(ctx context.Context, name lake.TableName) (*state, error) {
+	for try := 0; ; try++ {
+		uri, err := c.rows.get(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		old := c.remembered(name)
+		if old != nil && old.uri == uri {
+			return old, nil
+		}
+		st, err := c.load(name, uri, old)
+		if disk.IsNotExist(err) && try < attempts {
+			// The row may have moved on and the old files been removed meanwhile.
+			if now, e := c.rows.get(ctx, name); e == nil && now != uri {
+				continue
+			}
+		}
+		if err != nil {
+			return nil, damaged(err)
+		}
+		c.remember(st)
+		return st, nil
+	}
+}
+
+func (c *Catalog) remembered(name lake.TableName) *state {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.states[name]
+}
+
+func (c *Catalog) remember(st *state) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.states[st.table.Name] = st
+}
+
+// damaged makes a file that is named but missing an ErrCorrupt.
+func damaged(err error) error {
+	const hint = "run `lake verify` to see what is missing; restore it from a back-up, or `lake rebuild` the table from raw"
+	if disk.IsNotExist(err) {
+		return lake.Errorf(lake.ErrCorrupt, hint, "%s", err)
+	}
+	return err
+}
+
+// load reads the state that a metadata file describes. Manifests that old has
+// already read are not read again: they never change.
+func (c *Catalog) load(name lake.TableName, uri string, old *state) (*state, error) {
+	data, err := c.read(name, uri)
+	if err != nil {
+		return nil, err
+	}
+	meta, err := table.ParseMetadataBytes(data)
+	if err != nil {
+		return nil, unreadable("table metadata", uri, err)
+	}
+	st := &state{uri: uri, meta: meta, moved: meta.Location() != c.place.uri(c.place.location(name))}
+	st.table = lake.Table{Name: name, Location: c.place.location(name), Time: lake.Instant(meta.LastUpdatedMillis() * 1000)}
+	if st.table.Schema, err = fromIceberg(meta.CurrentSchema(), meta.Properties()[schemaProperty]); err != nil {
+		return nil, err
+	}
+	if st.table.Consumed, err = consumedOf(meta); err != nil {
+		return nil, err
+	}
+	snap := meta.CurrentSnapshot()
+	st.table.Summary = ownSummary(snap)
+	if snap == nil {
+		return st, nil
+	}
+	st.table.Snapshot = lake.SnapshotID(snap.SnapshotID)
+	st.table.Time = lake.Instant(snap.TimestampMs * 1000)
+	known := map[string]*manifest{}
+	if old != nil {
+		for _, m := range old.manifests {
+			known[m.file.FilePath()] = m
+		}
+	}
+	if st.manifests, err = c.readManifests(name, *snap, known); err != nil {
+		return nil, fmt.Errorf("snapshot %d: %w", snap.SnapshotID, err)
+	}
+	for _, m := range st.manifests {
+		if m.rowDeletes() {
+			return nil, lake.Errorf(lake.ErrInvalid, "run rewrite_data_files with the engine that deleted the rows, and set write.delete.mode=copy-on-write",
+				"table %s has row-level deletes in snapshot %d, which the lake cannot apply", name, snap.SnapshotID)
+		}
+		st.table.Files = append(st.table.Files, m.live...)
+	}
+	slices.SortFunc(st.table.Files, byKey)
+	return st, nil
+}
+
+func byKey(a, b lake.DataFile) int { return strings.Compare(string(a.Key), string(b.Key)) }
+
+// find returns the index of the key in files sorted by key.
+func find(files []lake.DataFile, k lake.Key) (int, bool) {
+	return slices.BinarySearchFunc(files, k, func(f lake.DataFile, k lake.Key) int { return strings.Compare(string(f.Key), string(k)) })
+}
+
+// read returns the content of a metadata file of the table.
+func (c *Catalog) read(name lake.TableName, uri string) ([]byte, error) {
+	k, ok := c.place.key(name, uri)
+	if !ok {
+		return nil, lake.Errorf(lake.ErrInvalid, "move the table's files below the data directory", "%s is not a file of table %s", uri, name)
+	}
+	return disk.ReadWhole(c.fs, c.path(k))
+}
+
+// unreadable is a metadata file whose content is wrong.
+func unreadable(what, uri string, err error) error {
+	if errors.Is(err, lake.ErrInvalid) {
+		return err
+	}
+	return lake.Errorf(lake.ErrCorrupt, "restore the file from a back-up, or `lake rebuild` the table from raw", "%s %s: %s", what, uri, err)
+}
