@@ -35,3 +35,6 @@ func (g *Generator) Next(dst []byte) (line []byte, ok bool) { return dst, false 
 
 // Truth is complete once Next has said that there are no more lines.
 func (g *Generator) Truth() Truth { return Truth{} }
+
+// Defaults are the usual fractions.
+func Defaults() Options { return Options{} }

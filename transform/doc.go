@@ -28,4 +28,19 @@
 // id. It does not depend on white space, on the order of members, on how a
 // string is escaped or on how a number is written, so a proxy that writes a
 // retry anew makes no conflict. It is no defence against forgery.
+//
+// # Name
+//
+// The name is one string "type:subtype", split at the first colon, or two
+// strings at two paths; each is 1 to 256 bytes. A missing or empty subtype
+// becomes the default one. For partitions the names are made path-safe, see
+// PathSafe; the true ones stay in the row.
+//
+// # Time
+//
+// The time is a string by RFC 3339, see ParseTime, or a number since 1970, also
+// as a string. The size of the number's whole part tells its unit: up to 11
+// digits are seconds, up to 14 milliseconds, up to 17 microseconds, up to 19
+// nanoseconds. Fractions (1626858000.123) are exact to the microsecond; what is
+// finer is cut off.
 package transform

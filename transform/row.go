@@ -1,10 +1,6 @@
 package transform
 
-import (
-	"strings"
-
-	"github.com/eventlake/lake"
-)
+import "github.com/eventlake/lake"
 
 // Row is what the lake needs to know about an event.
 type Row struct {
@@ -22,13 +18,3 @@ type Row struct {
 	// Keys()[i], or that name behind one or more Prefix.
 	Taken uint16
 }
-
-// Prefix stands before the name of a member that the lake adds to an event
-// that has one of that name already.
-const Prefix = "lake_"
-
-// Keys returns the names of the members that the lake adds to an event, in the
-// order in which Row.Taken counts them.
-func Keys() []string { return strings.Fields(keyList) }
-
-const keyList = "event_id event_type event_subtype created_datetime source shard position received_at weak_id"
