@@ -1,0 +1,67 @@
+package ledger
+
+import "github.com/eventlake/lake"
+
+// Stats describes the ledger for people and metrics.
+type Stats struct {
+	Commits    int64        `json:"commits"`     // since Open
+	LastCommit lake.Instant `json:"last_commit"` // by the machine's clock; 0 when there was none
+	Files      int          `json:"files"`       // live
+	Pending    int          `json:"pending"`     // raw files beyond the curated mark
+	Shards     int          `json:"shards"`
+
+	HotClaims  int64 `json:"hot_claims"`  // in memory, tentative ones too
+	ColdClaims int64 `json:"cold_claims"` // in runs
+	Runs       int   `json:"runs"`
+	Sealing    bool  `json:"sealing"`
+
+	HotBytes  int64 `json:"hot_bytes"`  // memory of the tables, a spare one included
+	ColdBytes int64 `json:"cold_bytes"` // memory of filters and indexes
+	RunBytes  int64 `json:"run_bytes"`  // on disk
+	LogBytes  int64 `json:"log_bytes"`  // on disk, behind the snapshot
+	Snapshot  int64 `json:"snapshot_bytes"`
+}
+
+// HotBytesPerClaim is the memory that a claim takes while it is hot.
+func (s Stats) HotBytesPerClaim() float64 { return per(s.HotBytes, s.HotClaims) }
+
+// ColdBytesPerClaim is the memory that a claim takes once it is sealed.
+func (s Stats) ColdBytesPerClaim() float64 { return per(s.ColdBytes, s.ColdClaims) }
+
+// DiskBytesPerClaim is the space that a sealed claim takes on disk.
+func (s Stats) DiskBytesPerClaim() float64 { return per(s.RunBytes, s.ColdClaims) }
+
+func per(bytes, claims int64) float64 {
+	if claims == 0 {
+		return 0
+	}
+	return float64(bytes) / float64(claims)
+}
+
+// Stats returns the numbers of this moment.
+func (l *Ledger) Stats() Stats {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s := Stats{
+		Commits: l.state.commits, LastCommit: l.state.last,
+		Files: len(l.state.files.byKey), Pending: len(l.state.pending), Shards: len(l.state.shards),
+		HotClaims: int64(l.active.count), HotBytes: l.active.bytes(),
+		Runs: len(l.runs), Sealing: l.sealing != nil,
+		LogBytes: l.tail, Snapshot: l.snapshotBytes,
+	}
+	if l.segment != nil {
+		s.LogBytes += l.segment.size.Load()
+	}
+	for _, t := range []*table{l.sealing, l.spare} {
+		if t != nil {
+			s.HotClaims += int64(t.count)
+			s.HotBytes += t.bytes()
+		}
+	}
+	for _, r := range l.runs {
+		s.ColdClaims += r.info.Claims
+		s.ColdBytes += r.memory()
+		s.RunBytes += r.info.Bytes
+	}
+	return s
+}
