@@ -17,7 +17,8 @@ import (
 // statement and locked. One that has failed internally refuses all further
 // work, so it is replaced by a new one at the next use.
 type database struct {
-	settings []string // SQL, run once each time a database is made
+	settings []string                             // SQL, run once each time a database is made
+	before   func(context.Context, *sql.DB) error // run before the settings; may be nil
 
 	mu      sync.Mutex
 	closed  bool
@@ -149,6 +150,11 @@ func (d *database) open(ctx context.Context) (*instance, error) {
 	}
 	inst := &instance{connector: connector, db: sql.OpenDB(connector)}
 	inst.db.SetMaxIdleConns(-1)
+	if d.before != nil {
+		if err := d.before(ctx, inst.db); err != nil {
+			return nil, errors.Join(fmt.Errorf("open duckdb: %w", err), inst.close())
+		}
+	}
 	for _, set := range d.settings {
 		if _, err := inst.db.ExecContext(ctx, set); err != nil {
 			return nil, errors.Join(fmt.Errorf("open duckdb: %s: %w", set, err), inst.close())

@@ -45,6 +45,16 @@ func isMissing(err error) bool {
 		strings.Contains(e.Msg, "does not exist")
 }
 
+// isDamaged reports whether DuckDB could not read a data file.
+func isDamaged(d *driver.Error) bool {
+	for _, sign := range []string{"to be a Parquet file", "No magic bytes", "TProtocolException", "Corrupt", "corrupt", "Failed to read Parquet"} {
+		if strings.Contains(d.Msg, sign) && d.Type != driver.ErrorTypeConversion {
+			return true
+		}
+	}
+	return false
+}
+
 // classify maps what DuckDB says onto the lake's errors. The data directory's
 // own path never shows.
 func (e *Engine) classify(ctx context.Context, err error) error {
@@ -61,6 +71,9 @@ func (e *Engine) classify(ctx context.Context, err error) error {
 		return err
 	}
 	msg := e.redact(d.Msg)
+	if isDamaged(d) {
+		return fail(lake.ErrCorrupt, "run: lake verify", "a data file cannot be read: "+firstLine(msg))
+	}
 	switch d.Type {
 	case driver.ErrorTypeOutOfMemory:
 		return fail(lake.ErrLimit, "ask for less: a shorter time range, fewer columns, or an aggregate", "the statement needs more memory than it may use: "+firstLine(msg))

@@ -32,20 +32,6 @@ type constant struct {
 	Value json.RawMessage `json:"value"`
 }
 
-// expression is as much of an expression as is needed to recognize
-// CAST(column AS DATE) compared with a constant.
-type expression struct {
-	Class  string      `json:"expression_class"`
-	Type   string      `json:"type"`
-	Left   *expression `json:"left"`
-	Right  *expression `json:"right"`
-	Child  *expression `json:"child"`
-	Return struct {
-		ID string `json:"id"`
-	} `json:"return_type"`
-	Value constant `json:"value"`
-}
-
 // bounds are what is known about the values of one column in one file: they
 // lie between Low and High. Exactly one of the two pairs is known, or none.
 type bounds struct {
@@ -58,7 +44,6 @@ type bounds struct {
 
 // may reports whether a value within the bounds can meet the filter.
 func (f *filter) may(b bounds) bool {
-	holds := func(c filter) bool { return c.may(b) }
 	switch f.Type {
 	case "CONSTANT_COMPARISON":
 		return f.Constant.may(f.Comparison, b)
@@ -67,32 +52,22 @@ func (f *filter) may(b bounds) bool {
 	case "CONJUNCTION_AND":
 		return !slices.ContainsFunc(f.Children, func(c filter) bool { return !c.may(b) })
 	case "CONJUNCTION_OR":
-		return slices.ContainsFunc(f.Children, holds)
+		return slices.ContainsFunc(f.Children, func(c filter) bool { return c.may(b) })
 	case "OPTIONAL_FILTER":
 		return f.Child == nil || f.Child.may(b)
 	case "EXPRESSION_FILTER":
-		return f.Expr == nil || f.Expr.may(b)
+		return f.Expr == nil || f.Expr.may(func(int) bounds { return b })
 	}
 	return true
 }
 
-// may handles CAST(created_datetime AS DATE) <op> DATE '...'.
-func (x *expression) may(b bounds) bool {
-	if x.Class != "BOUND_COMPARISON" || !b.time || x.Left == nil || x.Right == nil ||
-		x.Left.Class != "BOUND_CAST" || x.Left.Return.ID != "DATE" ||
-		x.Left.Child == nil || x.Left.Child.Class != "BOUND_REF" || x.Right.Class != "BOUND_CONSTANT" {
-		return true
-	}
-	days := bounds{numbers: true, low: int64(lake.Instant(b.low).Day()), high: int64(lake.Instant(b.high).Day())}
-	return x.Right.Value.may(x.Type, days)
-}
-
+// may reports whether the constant c allows x <op> c for some x in the bounds.
 func (c *constant) may(op string, b bounds) bool {
 	if c.Null {
 		return true
 	}
 	switch c.Type.ID {
-	case "TIMESTAMP WITH TIME ZONE", "DATE", "INTEGER", "BIGINT":
+	case "TIMESTAMP WITH TIME ZONE", "TIMESTAMP", "DATE", "INTEGER", "BIGINT":
 		var v int64
 		if !b.numbers || json.Unmarshal(c.Value, &v) != nil {
 			return true
@@ -142,7 +117,7 @@ func boundsOf(s *lake.Schema, f *lake.DataFile, column string) bounds {
 		}
 	}
 	if c.Name == timeColumn {
-		low, high := int64(f.Day.Start()), int64((f.Day + 1).Start())-1
+		low, high := int64(f.Day.Start()), int64((f.Day+1).Start())-1
 		if !b.numbers {
 			b.low, b.high = low, high
 		}

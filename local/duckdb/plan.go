@@ -25,19 +25,39 @@ type scan struct {
 	Data  struct {
 		Table string `json:"table"`
 	} `json:"function_data"`
-	Filters struct {
+	Columns []struct {
+		Index uint64 `json:"index"` // into Names
+	} `json:"column_indexes"`
+	Projected []int `json:"projection_ids"` // indexes into Columns; all when empty
+	Filters   struct {
 		Filters []struct {
-			Key   int    `json:"key"` // index into Names; absent for 0
+			Key   int    `json:"key"` // index into Names
 			Value filter `json:"value"`
 		} `json:"filters"`
 	} `json:"table_filters"`
+
+	above []condition // on the scan's output
+}
+
+// output returns the name of the i-th column that the scan puts out.
+func (s *scan) output(i int) string {
+	if len(s.Projected) > 0 {
+		if i < 0 || i >= len(s.Projected) {
+			return ""
+		}
+		i = s.Projected[i]
+	}
+	if i < 0 || i >= len(s.Columns) || s.Columns[i].Index >= uint64(len(s.Names)) {
+		return ""
+	}
+	return s.Names[s.Columns[i].Index]
 }
 
 // scans optimizes the query and returns where it reads tables. planned is
 // false when DuckDB cannot tell, and then nothing is known about the query.
 func scans(ctx context.Context, c *conn, query string) (found []scan, planned bool, err error) {
 	var out string
-	const ask = "SELECT CAST(json_serialize_plan(CAST(? AS VARCHAR), optimize := true, skip_null := true, skip_empty := true, skip_default := true) AS VARCHAR)"
+	const ask = "SELECT CAST(json_serialize_plan(CAST(? AS VARCHAR), optimize := true) AS VARCHAR)"
 	if err := c.QueryRowContext(ctx, ask, query).Scan(&out); err != nil {
 		return nil, false, err
 	}
@@ -51,51 +71,10 @@ func scans(ctx context.Context, c *conn, query string) (found []scan, planned bo
 	if tree.Error {
 		return nil, false, nil
 	}
-	if err := gather(tree.Plans, &found); err != nil {
+	if err := gather(tree.Plans, nil, &found); err != nil {
 		return nil, false, fmt.Errorf("read the plan: %w", err)
 	}
 	return found, true, nil
-}
-
-// gather finds the scans, wherever in the plan they are.
-func gather(node json.RawMessage, found *[]scan) error {
-	if len(node) == 0 {
-		return nil
-	}
-	switch node[0] {
-	case '[':
-		var list []json.RawMessage
-		if err := json.Unmarshal(node, &list); err != nil {
-			return err
-		}
-		for _, child := range list {
-			if err := gather(child, found); err != nil {
-				return err
-			}
-		}
-	case '{':
-		var fields map[string]json.RawMessage
-		if err := json.Unmarshal(node, &fields); err != nil {
-			return err
-		}
-		if string(fields["type"]) == `"LOGICAL_GET"` {
-			var s scan
-			if err := json.Unmarshal(node, &s); err != nil {
-				return err
-			}
-			if s.Data.Table != "" {
-				*found = append(*found, s)
-			} else if s.Name == "seq_scan" {
-				return fmt.Errorf("a scan without the name of its table")
-			}
-		}
-		for _, child := range fields {
-			if err := gather(child, found); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }
 
 // keep returns the files of a table that one of the scans may need. A scan
@@ -120,6 +99,12 @@ func (s *scan) needs(schema *lake.Schema, f *lake.DataFile) bool {
 			continue // a row id or the like
 		}
 		if !cond.Value.may(boundsOf(schema, f, s.Names[cond.Key])) {
+			return false
+		}
+	}
+	for _, c := range s.above {
+		column := func(i int) bounds { return boundsOf(schema, f, s.output(c.at(i))) }
+		if !c.expr.may(column) {
 			return false
 		}
 	}

@@ -2,6 +2,7 @@ package duckdb
 
 import (
 	"context"
+	"database/sql"
 	"log/slog"
 	"slices"
 	"strings"
@@ -22,10 +23,19 @@ type planner struct {
 }
 
 func newPlanner(log *slog.Logger) *planner {
-	off := "SET disabled_optimizers = (SELECT string_agg(name, ',') FROM duckdb_optimizers() WHERE name NOT IN ('" +
-		strings.Join(usedOptimizers, "', '") + "'))"
-	settings := append([]string{"SET threads = 1", "SET memory_limit = '256MiB'", "SET temp_directory = ''", off}, lockdown()...)
-	return &planner{database: database{settings: settings}, tables: map[lake.TableName]*lake.Table{}, log: log}
+	settings := append([]string{"SET threads = 1", "SET memory_limit = '256MiB'", "SET temp_directory = ''"}, lockdown()...)
+	return &planner{database: database{settings: settings, before: onlyUsedOptimizers}, tables: map[lake.TableName]*lake.Table{}, log: log}
+}
+
+func onlyUsedOptimizers(ctx context.Context, db *sql.DB) error {
+	var others string
+	err := db.QueryRowContext(ctx, "SELECT string_agg(name, ',') FROM duckdb_optimizers() WHERE name NOT IN ('"+
+		strings.Join(usedOptimizers, "', '")+"')").Scan(&others)
+	if err != nil {
+		return err
+	}
+	_, err = db.ExecContext(ctx, "SET disabled_optimizers = "+text(others))
+	return err
 }
 
 // names returns the tables, sorted.
