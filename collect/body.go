@@ -25,12 +25,14 @@ type reader struct {
 	in          bytes.Reader
 }
 
-// newZstd returns the decoder for all requests. It writes into memory that we
-// give it, and into no more: neither the size that a frame announces nor its
-// window makes it allocate. Windows are taken up to what the zstd tool takes
-// without being told.
-func newZstd() (*zstd.Decoder, error) {
-	return zstd.NewReader(nil, zstd.WithDecodeAllCapLimit(true), zstd.WithDecoderMaxWindow(128<<20), zstd.WithDecoderConcurrency(0))
+// maxWindow is the largest zstd window that is taken: what every decoder must
+// know by RFC 8878, and what the zstd tool uses up to level 19.
+const maxWindow = 8 << 20
+
+// newZstd returns the decoder for all requests; it keeps nothing of them.
+func newZstd(limit int64) (*zstd.Decoder, error) {
+	return zstd.NewReader(nil, zstd.WithDecoderMaxWindow(maxWindow), zstd.WithDecoderConcurrency(0),
+		zstd.WithDecoderMaxMemory(uint64(max(limit, maxWindow))+1))
 }
 
 // read returns the decompressed body, valid until free. Its errors are
@@ -121,37 +123,30 @@ func (d *reader) gunzip() error {
 	return unpacked("gzip", err)
 }
 
-// unzstd decompresses into memory that is doubled until it fits. So a frame
-// that says nothing about its size, or lies, takes no more than twice what it
-// holds, and never more than the limit.
+// unzstd decompresses into memory for the largest body: what the frames say
+// about their size may be missing or wrong. That memory is held while the
+// processor works and not while anybody is waited for; then what is smaller
+// moves into memory of its own size.
 func (d *reader) unzstd() error {
-	for size := d.zstdSize(); ; size = 2 * int64(cap(d.plain.b)) {
-		if err := d.plain.grow(d.mem, min(size, d.limit+1)); err != nil {
-			return err
-		}
-		room := min(int64(cap(d.plain.b)), d.limit+1)
-		out, err := d.zstd.DecodeAll(d.wire.b, d.plain.b[:0:room])
-		if errors.Is(err, zstd.ErrDecoderSizeExceeded) && room <= d.limit {
-			continue
-		}
-		if errors.Is(err, zstd.ErrDecoderSizeExceeded) || err == nil && int64(len(out)) > d.limit {
-			return errTooLarge(d.limit, " when it is decompressed")
-		}
-		if err == nil {
-			d.plain.b = out
-		}
+	var big buffer
+	defer big.release(d.mem)
+	if err := big.grow(d.mem, d.limit+1); err != nil {
+		return err
+	}
+	out, err := d.zstd.DecodeAll(d.wire.b, big.b)
+	switch {
+	case errors.Is(err, zstd.ErrWindowSizeExceeded):
+		return bad(codeCompression, "compress with a level up to 19, without --ultra or --long", "the zstd window is larger than %d bytes; nothing was stored", maxWindow)
+	case errors.Is(err, zstd.ErrDecoderSizeExceeded), err == nil && int64(len(out)) > d.limit:
+		return errTooLarge(d.limit, " when it is decompressed")
+	case err != nil:
 		return unpacked("zstd", err)
 	}
-}
-
-// zstdSize guesses the size: what the first frame says, or four times the
-// compressed one.
-func (d *reader) zstdSize() int64 {
-	var h zstd.Header
-	if err := h.Decode(d.wire.b); err == nil && h.HasFCS && h.FrameContentSize <= uint64(d.limit) {
-		return int64(h.FrameContentSize) + 1
+	if err := d.plain.grow(d.mem, int64(len(out))); err != nil {
+		return err
 	}
-	return 4 * int64(len(d.wire.b))
+	d.plain.b = append(d.plain.b, out...)
+	return nil
 }
 
 func unpacked(name string, err error) error {

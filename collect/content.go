@@ -17,8 +17,11 @@ const (
 	zstandard
 )
 
-// acceptEncoding is what a client may choose from.
-const acceptEncoding = "gzip, zstd, identity"
+// What a client may choose from.
+const (
+	acceptEncoding = "gzip, zstd, identity"
+	acceptPost     = "application/json, application/x-ndjson, text/plain"
+)
 
 // encodingOf reads Content-Encoding; *api.Error 415 when it is none that we know.
 func encodingOf(h http.Header) (encoding, error) {

@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/klauspost/compress/zstd"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/cors"
 
@@ -51,7 +50,6 @@ type Handler struct {
 	cfg     Config
 	limits  Limits
 	serve   http.Handler // with CORS around it
-	zstd    *zstd.Decoder
 	memory  *memory
 	rates   *rates
 	metrics *metrics
@@ -70,13 +68,13 @@ func New(cfg Config) (*Handler, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	dec, err := newZstd()
+	limits := cfg.Limits.withDefaults()
+	dec, err := newZstd(limits.Request)
 	if err != nil {
 		return nil, err
 	}
-	limits := cfg.Limits.withDefaults()
 	h := &Handler{
-		cfg: cfg, limits: limits, zstd: dec,
+		cfg: cfg, limits: limits,
 		memory: newMemory(limits.Memory, limits.Wait), rates: newRates(limits), origins: map[string]bool{},
 	}
 	h.jobs.New = func() any {
@@ -126,10 +124,12 @@ func (h *Handler) take(w http.ResponseWriter, r *http.Request) {
 		level = slog.LevelError
 	}
 	h.cfg.Logger.Log(r.Context(), level, "events not taken", "request_id", id, "source", string(j.source), "status", e.Status, "error", err, "hint", lake.Hint(err))
-	if e.Status == http.StatusUnsupportedMediaType {
+	switch e.Code { // what would have been right
+	case codeEncoding:
 		w.Header().Set("Accept-Encoding", acceptEncoding)
-	}
-	if e.Status == http.StatusMethodNotAllowed {
+	case codeType:
+		w.Header().Set("Accept-Post", acceptPost)
+	case api.CodeMethod:
 		w.Header().Set("Allow", http.MethodPost)
 	}
 	api.Refuse(w, r, err)

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -57,20 +58,22 @@ func Fail(w http.ResponseWriter, r *http.Request, err error) {
 	e := Classify(err)
 	var b body
 	b.Error.Code, b.Error.Message, b.Error.Hint, b.Error.RequestID = e.Code, e.Message, e.Hint, RequestID(w, r)
-	data, err := json.Marshal(b)
-	if err != nil { // strings always marshal
-		data = []byte(`{"error":{"code":"internal"}}`)
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
+	enc.SetEscapeHTML(false)  // the type of the answer says that it is no HTML
+	if enc.Encode(b) != nil { // strings always encode
+		buf.WriteString("{\"error\":{\"code\":\"internal\"}}\n")
 	}
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
-	h.Set("Content-Length", strconv.Itoa(len(data)+1))
+	h.Set("Content-Length", strconv.Itoa(buf.Len()))
 	h.Set("Cache-Control", "no-store")
 	if e.RetryAfter > 0 {
 		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(e.RetryAfter.Seconds()))))
 	}
 	w.WriteHeader(e.Status)
 	// A client that does not read its answer has gone away; nobody is left to tell.
-	_, _ = w.Write(append(data, '\n'))
+	_, _ = w.Write(buf.Bytes())
 }
 
 // Classify turns any error into what the client may know of it. The lake's own
