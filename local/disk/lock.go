@@ -25,7 +25,8 @@ type Info struct {
 }
 
 // Lock is a held data directory. The operating system lets go of it when the
-// process ends, however it ends.
+// process ends, however it ends; so it does when the value is no longer used,
+// which is why whoever opens a lake keeps the Lock until Unlock.
 type Lock struct {
 	file *os.File
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -26,7 +27,8 @@ func TestMain(m *testing.M) {
 			err = l.SetInfo(disk.Info{PID: os.Getpid(), Started: time.Now(), Admin: "127.0.0.1:4711", Token: "secret"})
 		}
 		fmt.Println("held", err)
-		select {}
+		time.Sleep(time.Hour)
+		runtime.KeepAlive(l)
 	}
 	os.Exit(m.Run())
 }
