@@ -58,6 +58,18 @@ func (d *dirs) known(dir string) bool {
 	return ok
 }
 
+// forget makes the next make look at dir and what is above it again: somebody
+// has removed it.
+func (d *dirs) forget(dir string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for p := range d.durable {
+		if p == dir || strings.HasPrefix(dir, p+string(filepath.Separator)) {
+			delete(d.durable, p)
+		}
+	}
+}
+
 // prune removes dir and the directories above it, below root, that are empty.
 // It stops at the first that cannot be removed, mostly because it is not
 // empty: an empty directory is no fault, so errors end here.

@@ -43,7 +43,7 @@ func (s *Store) walk(ctx context.Context, dir, prefix string, yield func(lake.In
 		return err
 	}
 	entries, err := s.fs.ReadDir(filepath.Join(s.root, filepath.FromSlash(dir)))
-	if disk.IsNotExist(err) {
+	if noObject(err) {
 		return nil
 	}
 	if err != nil {

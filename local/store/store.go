@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"syscall"
 
 	"github.com/eventlake/lake"
 	"github.com/eventlake/lake/local/disk"
@@ -109,6 +110,7 @@ func (s *Store) createTemp(path string) (tmp string, f disk.File, err error) {
 		if !disk.IsNotExist(err) {
 			return "", nil, err
 		}
+		s.dirs.forget(dir)
 	}
 	return "", nil, err
 }
@@ -150,17 +152,29 @@ func (s *Store) Open(ctx context.Context, key lake.Key) (lake.Object, error) {
 		return nil, fmt.Errorf("open: %w", err)
 	}
 	f, err := s.fs.Open(s.path(key))
-	if disk.IsNotExist(err) {
+	if noObject(err) {
 		return nil, fmt.Errorf("open %s: %w", key, lake.ErrNotFound)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", key, err)
 	}
 	size, err := f.Size()
-	if err != nil {
+	if err == nil {
+		var first [1]byte // opening a directory is fine, reading it is not
+		if _, err = f.ReadAt(first[:], 0); noObject(err) {
+			err = lake.ErrNotFound
+		}
+	}
+	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("open %s: %w", key, errors.Join(err, f.Close()))
 	}
 	return &object{f, size}, nil
+}
+
+// noObject says that there is no file at a path, though there may be a
+// directory, or a file where the path has a directory.
+func noObject(err error) bool {
+	return disk.IsNotExist(err) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.EISDIR)
 }
 
 // Delete implements lake.Store. Directories that it leaves empty go too. After
@@ -182,7 +196,7 @@ func (s *Store) Delete(ctx context.Context, key lake.Key) error {
 
 // remove removes a file that may be gone already.
 func (s *Store) remove(path string) error {
-	if err := s.fs.Remove(path); err != nil && !disk.IsNotExist(err) {
+	if err := s.fs.Remove(path); err != nil && !noObject(err) && !errors.Is(err, syscall.ENOTEMPTY) {
 		return err
 	}
 	return nil
