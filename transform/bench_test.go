@@ -2,6 +2,7 @@ package transform_test
 
 import (
 	"bufio"
+	"bytes"
 	"compress/gzip"
 	"os"
 	"testing"
@@ -42,12 +43,12 @@ func benchmarkScan(b *testing.B, m transform.Mapping, events [][]byte) {
 	}
 	s := t.Scanner()
 	received := lake.InstantOf(time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC))
-	bytes := 0
+	size := 0
 	for _, e := range events {
-		bytes += len(e)
+		size += len(e)
 	}
 	var row transform.Row
-	b.SetBytes(int64(bytes / len(events)))
+	b.SetBytes(int64(size / len(events)))
 	b.ReportAllocs()
 	b.ResetTimer()
 	for i := range b.N {
@@ -55,7 +56,7 @@ func benchmarkScan(b *testing.B, m transform.Mapping, events [][]byte) {
 			b.Fatal(refusal)
 		}
 	}
-	b.ReportMetric(float64(bytes)/float64(len(events)), "B/event")
+	b.ReportMetric(float64(size)/float64(len(events)), "B/event")
 }
 
 func githubMapping(t testing.TB) transform.Mapping {
@@ -101,4 +102,14 @@ func githubEvents(t testing.TB) [][]byte {
 		t.Fatal(lines.Err())
 	}
 	return events
+}
+
+// excerpt are the 20 events of testdata.
+func excerpt(t testing.TB) [][]byte {
+	t.Helper()
+	b, err := os.ReadFile("testdata/github-20.ndjson")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bytes.Split(bytes.TrimSpace(b), []byte("\n"))
 }
