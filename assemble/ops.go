@@ -1,0 +1,166 @@
+package assemble
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"iter"
+
+	"github.com/eventlake/lake"
+	"github.com/eventlake/lake/admin"
+	"github.com/eventlake/lake/audit"
+	"github.com/eventlake/lake/curate"
+	"github.com/eventlake/lake/quarantine"
+	"github.com/eventlake/lake/replay"
+)
+
+// Names of the operations that commands call, in this process or, through
+// package admin, in the one that runs the lake.
+const (
+	OpStatus          = "status"
+	OpVerify          = "verify"
+	OpCompact         = "compact"
+	OpQuarantineList  = "quarantine-list"
+	OpQuarantineRetry = "quarantine-retry"
+	OpReplay          = "replay"
+	OpRebuild         = "rebuild"
+)
+
+// Ops returns the operations over this lake.
+func (l *Local) Ops() admin.Ops {
+	return admin.Ops{
+		OpStatus:          op(func(ctx context.Context, _ struct{}, _ func(any)) (any, error) { return l.Status(ctx) }),
+		OpVerify:          op(l.opVerify),
+		OpCompact:         op(l.opCompact),
+		OpQuarantineList:  op(l.opQuarantineList),
+		OpQuarantineRetry: op(l.opQuarantineRetry),
+		OpReplay:          op(l.opReplay),
+		OpRebuild:         op(l.opRebuild),
+	}
+}
+
+// op decodes the arguments of an operation.
+func op[A any](f func(context.Context, A, func(any)) (any, error)) admin.Op {
+	return func(ctx context.Context, in json.RawMessage, emit func(any)) (any, error) {
+		var args A
+		if err := json.Unmarshal(in, &args); err != nil {
+			return nil, fmt.Errorf("arguments: %v: %w", err, lake.ErrInvalid)
+		}
+		return f(ctx, args, emit)
+	}
+}
+
+// Step is the progress of an operation: done of total (0: unknown).
+type Step struct {
+	Done  int64  `json:"done"`
+	Total int64  `json:"total"`
+	What  string `json:"what"`
+}
+
+func (l *Local) opVerify(ctx context.Context, _ struct{}, emit func(any)) (any, error) {
+	return audit.Run(ctx, audit.Parts{
+		Stream: l.Stream, Ledger: l.Ledger, Catalog: l.Catalog, Lines: l.Lines, Rows: l.auditRows,
+		ClaimTTL: int64(l.Config.Claims.TTL.Seconds()),
+		Progress: func(done, total int64, what string) { emit(Step{done, total, what}) },
+	})
+}
+
+// auditRows reads the rows of a data file as the audit needs them.
+func (l *Local) auditRows(ctx context.Context, f lake.DataFile) iter.Seq2[audit.Row, error] {
+	return func(yield func(audit.Row, error) bool) {
+		for row, err := range curate.Rows(ctx, l.Store, f) {
+			if !yield(audit.Row{ID: row.ID, Source: row.Source, Received: row.Received}, err) {
+				return
+			}
+		}
+	}
+}
+
+func (l *Local) opCompact(ctx context.Context, args CompactArgs, _ func(any)) (any, error) {
+	if err := l.MergeRaw(ctx); err != nil {
+		return nil, err
+	}
+	report, err := l.Compact(ctx, args)
+	if err != nil {
+		return nil, err
+	}
+	return report, l.Tidy(ctx)
+}
+
+// QuarantineArgs choose entries.
+type QuarantineArgs struct {
+	quarantine.Filter
+	Limit  int  `json:"limit,omitempty"`  // entries to list; 0: all
+	Bodies bool `json:"bodies,omitempty"` // list with bodies
+}
+
+// opQuarantineList emits every chosen entry as progress and returns how many.
+func (l *Local) opQuarantineList(ctx context.Context, args QuarantineArgs, emit func(any)) (any, error) {
+	journal, err := l.Ledger.Journal(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var n int64
+	for f := range journal.Files(lake.KindQuarantine) {
+		for e, err := range quarantine.Entries(ctx, l.Lines, f) {
+			if err != nil {
+				return nil, err
+			}
+			if !args.Matches(&e) {
+				continue
+			}
+			if n++; args.Limit > 0 && n > int64(args.Limit) {
+				continue
+			}
+			if !args.Bodies {
+				e.Body, e.Base64 = nil, nil
+			}
+			emit(e)
+		}
+	}
+	return n, nil
+}
+
+func (l *Local) opQuarantineRetry(ctx context.Context, args QuarantineArgs, _ func(any)) (any, error) {
+	r := quarantine.Retrier{Ledger: l.Ledger, Stream: l.Stream, Lines: l.Lines, Gzip: l.Gzip, Sources: l.Sources, Clock: l.Clock}
+	return r.Retry(ctx, args.Filter)
+}
+
+// ReplayArgs choose what is published again, and how.
+type ReplayArgs struct {
+	Range replay.Range `json:"range"`
+	Pace  replay.Pace  `json:"pace"`
+	// To is "stream" (this lake's own) or "emit": every event's body comes
+	// back as progress, for the caller to send on.
+	To string `json:"to"`
+}
+
+// ReplayEvent is one event of a replay to "emit".
+type ReplayEvent struct {
+	Source lake.SourceID `json:"source"`
+	Body   string        `json:"body"`
+}
+
+func (l *Local) opReplay(ctx context.Context, args ReplayArgs, emit func(any)) (any, error) {
+	journal, err := l.Ledger.Journal(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var target replay.Target
+	switch args.To {
+	case "stream":
+		target = replay.ToStream(l.Stream, l.Clock)
+	case "emit":
+		target = replay.TargetFunc(func(_ context.Context, events []lake.Event) error {
+			out := make([]ReplayEvent, len(events))
+			for i := range events {
+				out[i] = ReplayEvent{events[i].Source, string(events[i].Body)}
+			}
+			emit(out)
+			return nil
+		})
+	default:
+		return nil, lake.Errorf(lake.ErrInvalid, "use stream, an http URL or a file name", "replay to %q", args.To)
+	}
+	return replay.Publish(ctx, l.Lines, replay.Select(journal, args.Range), args.Range, args.Pace, target, nil)
+}

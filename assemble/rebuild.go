@@ -1,0 +1,48 @@
+package assemble
+
+import (
+	"context"
+
+	"github.com/eventlake/lake"
+	"github.com/eventlake/lake/curate"
+	"github.com/eventlake/lake/replay"
+)
+
+// RebuildStep is the progress of a rebuild: the difference once it is known,
+// else the raw files read.
+type RebuildStep struct {
+	Table      lake.TableName     `json:"table"`
+	Done       int                `json:"done"`
+	Total      int                `json:"total"`
+	Difference *curate.Difference `json:"difference,omitempty"`
+}
+
+// opRebuild rebuilds the chosen tables one after another. Raw merging and
+// compaction wait meanwhile; ingest and curate do not.
+func (l *Local) opRebuild(ctx context.Context, o replay.RebuildOptions, emit func(any)) (any, error) {
+	l.upkeep.mu.Lock()
+	defer l.upkeep.mu.Unlock()
+	r := l.rebuilder()
+	tables, err := r.Tables(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	done := []replay.Rebuilt{}
+	for _, name := range tables {
+		out, err := r.Table(ctx, name, o,
+			func(b replay.Rebuilt) { emit(RebuildStep{Table: name, Difference: &b.Difference}) },
+			func(n, total int) { emit(RebuildStep{Table: name, Done: n, Total: total}) })
+		if err != nil {
+			return nil, err
+		}
+		done = append(done, out)
+	}
+	return done, nil
+}
+
+func (l *Local) rebuilder() *replay.Rebuilder {
+	return &replay.Rebuilder{
+		Ledger: l.Ledger, Catalog: l.Catalog, Exclusive: l.Curator.Exclusive,
+		Build: curate.BuildConfig{Store: l.Store, Lines: l.Lines, Limits: l.Curator.Limits, LateAfter: l.Curator.LateAfter},
+	}
+}

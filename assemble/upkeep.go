@@ -1,0 +1,130 @@
+package assemble
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/eventlake/lake"
+	"github.com/eventlake/lake/curate"
+	"github.com/eventlake/lake/quarantine"
+	"github.com/eventlake/lake/raw"
+)
+
+// upkeep is the work that keeps a lake small and quick: merging raw files,
+// compacting tables, expiring snapshots, trimming the stream, deleting what
+// nobody names. One at a time, so that it takes at most about one core.
+type upkeep struct {
+	mu       sync.Mutex // held while files are merged, compacted or rebuilt
+	statusMu sync.Mutex
+	last     Upkeep
+}
+
+// Upkeep is what upkeep did since the lake was started.
+type Upkeep struct {
+	LastCompaction   time.Time `json:"last_compaction,omitzero"`
+	CompactedFiles   int       `json:"compacted_files"`
+	MergedRawFiles   int       `json:"merged_raw_files"`
+	SweptFiles       int       `json:"swept_files"`
+	ExpiredSnapshots int       `json:"expired_snapshots"`
+	LastError        string    `json:"last_error,omitempty"`
+}
+
+// sweepGrace is how long an unused object stays for readers that began before.
+const sweepGrace = 10 * time.Minute
+
+// runUpkeep does the upkeep in turns until the context ends. A failure is
+// logged and shown by status; the next turn tries again.
+func (l *Local) runUpkeep(ctx context.Context) error {
+	merge := time.NewTicker(l.Config.Raw.MergeInterval)
+	defer merge.Stop()
+	compact := time.NewTicker(l.Config.Curate.CompactInterval)
+	defer compact.Stop()
+	tidy := time.NewTicker(max(time.Minute, l.Config.Curate.KeepSnapshots/10))
+	defer tidy.Stop()
+	for {
+		var what string
+		var err error
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-merge.C:
+			what, err = "merge raw files", l.MergeRaw(ctx)
+		case <-compact.C:
+			what = "compact"
+			_, err = l.Compact(ctx, CompactArgs{})
+		case <-tidy.C:
+			what, err = "tidy", l.Tidy(ctx)
+		}
+		if err != nil && ctx.Err() == nil {
+			l.Log.Warn("upkeep failed and will try again", "step", what, "error", err)
+			l.note(func(u *Upkeep) { u.LastError = what + ": " + err.Error() })
+		}
+	}
+}
+
+func (l *Local) note(change func(*Upkeep)) {
+	l.upkeep.statusMu.Lock()
+	defer l.upkeep.statusMu.Unlock()
+	change(&l.upkeep.last)
+}
+
+// MergeRaw merges small raw files that are in their tables.
+func (l *Local) MergeRaw(ctx context.Context) error {
+	l.upkeep.mu.Lock()
+	defer l.upkeep.mu.Unlock()
+	curated, err := l.Ledger.Curated(ctx)
+	if err != nil {
+		return err
+	}
+	merged, err := raw.Merge(ctx, l.Ledger, l.Store, curated, raw.MergeOptions{
+		Files: l.Config.Raw.MergeFiles, Bytes: int64(l.Config.Raw.MergeSize),
+	})
+	l.note(func(u *Upkeep) { u.MergedRawFiles += merged.From })
+	return err
+}
+
+// CompactArgs choose what Compact works on.
+type CompactArgs struct {
+	Table lake.TableName `json:"table,omitempty"` // empty: all
+	Full  bool           `json:"full,omitempty"`  // also days with few small files
+}
+
+// Compact merges the small Parquet files of tables.
+func (l *Local) Compact(ctx context.Context, args CompactArgs) (curate.CompactReport, error) {
+	l.upkeep.mu.Lock()
+	defer l.upkeep.mu.Unlock()
+	report, err := l.Curator.Compact(ctx, curate.CompactOptions{Table: args.Table, Full: args.Full})
+	if report.Removed > 0 {
+		l.note(func(u *Upkeep) {
+			u.CompactedFiles += report.Removed
+			u.LastCompaction = time.Now().UTC()
+		})
+	}
+	return report, err
+}
+
+// Tidy trims the stream, expires snapshots and deletes what nobody names.
+func (l *Local) Tidy(ctx context.Context) error {
+	journal, err := l.Ledger.Journal(ctx)
+	if err != nil {
+		return err
+	}
+	if _, err := l.Stream.Trim(ctx, journal.Positions()); err != nil {
+		return err
+	}
+	tables, err := l.Catalog.Tables(ctx)
+	if err != nil {
+		return err
+	}
+	for _, name := range tables {
+		m, err := l.Catalog.Maintain(ctx, name, l.Config.Curate.KeepSnapshots)
+		if err != nil {
+			return err
+		}
+		l.note(func(u *Upkeep) { u.ExpiredSnapshots += m.Snapshots; u.SweptFiles += m.Files })
+	}
+	swept, err := l.sweeper.Sweep(ctx, raw.Root, quarantine.Root)
+	l.note(func(u *Upkeep) { u.SweptFiles += swept })
+	return err
+}

@@ -1,0 +1,170 @@
+package replay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/eventlake/lake"
+	"github.com/eventlake/lake/curate"
+)
+
+// Rebuilder makes tables again from raw, with today's rules.
+type Rebuilder struct {
+	Ledger  lake.Ledger
+	Catalog lake.Catalog
+	Build   curate.BuildConfig // Store, Lines, Limits and LateAfter; the rest is filled in
+	// Exclusive keeps every other writer off a table until release is called.
+	Exclusive func(context.Context, lake.TableName) (release func(), err error)
+}
+
+// RebuildOptions choose what is rebuilt.
+type RebuildOptions struct {
+	Table  lake.TableName `json:"table,omitempty"` // "" is every table
+	From   lake.Day       `json:"from,omitempty"`  // first day; 0 is all before To
+	To     lake.Day       `json:"to,omitempty"`    // day after the last; 0 is all after From
+	DryRun bool           `json:"dry_run,omitempty"`
+}
+
+func (o RebuildOptions) whole() bool { return o.From == 0 && o.To == 0 }
+
+func (o RebuildOptions) holds(d lake.Day) bool {
+	return (o.From == 0 || d >= o.From) && (o.To == 0 || d < o.To)
+}
+
+// Rebuilt is what happened to one table.
+type Rebuilt struct {
+	Table      lake.TableName    `json:"table"`
+	Difference curate.Difference `json:"difference"`
+	RawFiles   int               `json:"raw_files"`
+	Rows       int64             `json:"rows"` // of the rebuilt part
+	Swapped    bool              `json:"swapped"`
+	// Since is the rows that came in while the table was rebuilt.
+	Since    int64           `json:"rows_since"`
+	Snapshot lake.SnapshotID `json:"snapshot"` // after the swap
+}
+
+// Tables lists the tables that the options choose.
+func (r *Rebuilder) Tables(ctx context.Context, o RebuildOptions) ([]lake.TableName, error) {
+	all, err := r.Catalog.Tables(ctx)
+	if err != nil || o.Table == "" {
+		return all, err
+	}
+	if !slices.Contains(all, o.Table) {
+		return nil, lake.Errorf(lake.ErrNotFound, "see: lake tables", "table %s", o.Table)
+	}
+	return []lake.TableName{o.Table}, nil
+}
+
+// Table rebuilds one table: on the side up to what the table has consumed; then
+// show is told the difference; then, with every other writer kept off, what
+// came in meanwhile is added and one table commit swaps the files. The lake
+// goes on ingesting all the time. A crash at any point leaves the old table or
+// the new one; side files that no snapshot names are removed by maintenance.
+func (r *Rebuilder) Table(ctx context.Context, name lake.TableName, o RebuildOptions, show func(Rebuilt), progress func(done, total int)) (out Rebuilt, err error) {
+	out.Table = name
+	base, err := r.Catalog.Table(ctx, name)
+	if err != nil {
+		return out, fmt.Errorf("rebuild %s: %w", name, err)
+	}
+	raws, err := r.rawFiles(ctx, name, o)
+	if err != nil {
+		return out, fmt.Errorf("rebuild %s: %w", name, err)
+	}
+	c := r.Build
+	c.Table, c.Files, c.Upto, c.Keep, c.Grow, c.Progress = name, raws, base.Consumed, base.Schema, !o.whole(), progress
+	built, err := curate.Build(ctx, c)
+	if err != nil {
+		return out, fmt.Errorf("rebuild %s: %w", name, err)
+	}
+	keep := false
+	defer func() {
+		if !keep {
+			err = errors.Join(err, built.Discard(context.WithoutCancel(ctx), c.Store))
+		}
+	}()
+	out.RawFiles, out.Rows = len(raws), built.Rows
+	out.Difference, err = curate.Diff(ctx, c.Store,
+		curate.Side{Schema: base.Schema, Files: o.inRange(base.Files)}, curate.Side{Schema: built.Schema, Files: built.Files})
+	if err != nil {
+		return out, fmt.Errorf("compare %s: %w", name, err)
+	}
+	if show != nil {
+		show(out)
+	}
+	if o.DryRun {
+		return out, nil
+	}
+	keep, err = r.swap(ctx, name, o, c, &built, &out)
+	if err != nil {
+		return out, fmt.Errorf("swap %s: %w", name, err)
+	}
+	return out, nil
+}
+
+// swap adds what came in since built and commits. keep reports whether the
+// built files belong to the table now, or may: after an unknown outcome they
+// must not be deleted.
+func (r *Rebuilder) swap(ctx context.Context, name lake.TableName, o RebuildOptions, c curate.BuildConfig, built *curate.Built, out *Rebuilt) (keep bool, err error) {
+	release, err := r.Exclusive(ctx, name)
+	if err != nil {
+		return false, err
+	}
+	defer release()
+	now, err := r.Catalog.Table(ctx, name)
+	if err != nil {
+		return false, err
+	}
+	if c.Files, err = r.rawFiles(ctx, name, o); err != nil {
+		return false, err
+	}
+	c.Files = slices.DeleteFunc(c.Files, func(f lake.File) bool { return !f.Span.To.After(c.Upto[f.Shard]) })
+	c.Upto, c.Keep, c.Grow, c.Known = now.Consumed, built.Schema, true, built.Files
+	since, err := curate.Build(ctx, c)
+	if err != nil {
+		return false, err
+	}
+	out.Since = since.Rows
+	old := o.inRange(now.Files)
+	after, err := r.Catalog.Commit(ctx, lake.TableCommit{
+		Table: name, Base: now.Snapshot, Schema: since.Schema,
+		Add: slices.Concat(built.Files, since.Files), Remove: old, Consumed: now.Consumed,
+		Summary: rebuildSummary(o),
+	})
+	if errors.Is(err, lake.ErrStale) {
+		return false, errors.Join(err, since.Discard(context.WithoutCancel(ctx), c.Store))
+	}
+	if err != nil {
+		return true, err
+	}
+	out.Swapped, out.Snapshot = true, after.Snapshot
+	return true, nil
+}
+
+// rebuildSummary says in the snapshot what was done.
+func rebuildSummary(o RebuildOptions) map[string]string {
+	s := map[string]string{"lake.operation": "rebuild"}
+	if !o.whole() {
+		s["lake.rebuild-from"], s["lake.rebuild-to"] = o.From.String(), o.To.String()
+	}
+	return s
+}
+
+func (r *Rebuilder) rawFiles(ctx context.Context, name lake.TableName, o RebuildOptions) ([]lake.File, error) {
+	journal, err := r.Ledger.Journal(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var files []lake.File
+	for f := range journal.Files(lake.KindRaw) {
+		if f.Partition.Table() == name && o.holds(f.Partition.Day) {
+			files = append(files, f)
+		}
+	}
+	return files, nil
+}
+
+func (o RebuildOptions) inRange(files []lake.DataFile) []lake.DataFile {
+	return slices.DeleteFunc(slices.Clone(files), func(f lake.DataFile) bool { return !o.holds(f.Day) })
+}
