@@ -1,0 +1,67 @@
+package parquetfile
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"strconv"
+
+	"github.com/eventlake/lake"
+)
+
+// footerTail is what stands behind the footer: its length and the magic.
+const footerTail = 8
+
+// maxFooter bounds the memory that a damaged length can ask for.
+const maxFooter = 256 << 20
+
+func corrupt(format string, args ...any) error {
+	return fmt.Errorf("parquet: %s: %w", fmt.Sprintf(format, args...), lake.ErrCorrupt)
+}
+
+// Verify reads the whole file and compares its checksum: ErrCorrupt when any
+// bit has changed since it was written.
+func Verify(r io.ReaderAt, size int64) error {
+	if size < int64(len(magic)+footerTail) {
+		return corrupt("%d bytes are too few", size)
+	}
+	tail := make([]byte, footerTail)
+	if _, err := r.ReadAt(tail, size-footerTail); err != nil && err != io.EOF {
+		return err
+	}
+	n := int64(binary.LittleEndian.Uint32(tail))
+	if string(tail[4:]) != magic || n > maxFooter || n > size-footerTail-int64(len(magic)) {
+		return corrupt("no footer at the end")
+	}
+	footer := make([]byte, n)
+	if _, err := r.ReadAt(footer, size-footerTail-n); err != nil && err != io.EOF {
+		return err
+	}
+	at := bytes.LastIndex(footer, []byte(CRCKey))
+	if at < 0 || at+len(CRCKey)+2+len(crcZeros) > len(footer) {
+		return corrupt("no checksum in the footer")
+	}
+	digits := footer[at+len(CRCKey)+2:][:len(crcZeros)]
+	want, err := strconv.ParseUint(string(digits), 16, 32)
+	if err != nil {
+		return corrupt("checksum %q in the footer", digits)
+	}
+	copy(digits, crcZeros)
+	crc, err := checksum(io.NewSectionReader(r, 0, size-footerTail-n))
+	if err != nil {
+		return err
+	}
+	crc = crc32.Update(crc32.Update(crc, castagnoli, footer), castagnoli, tail)
+	if crc != uint32(want) {
+		return corrupt("checksum is %08x, the footer says %08x", crc, want)
+	}
+	return nil
+}
+
+func checksum(r io.Reader) (uint32, error) {
+	h := crc32.New(castagnoli)
+	_, err := io.CopyBuffer(h, r, make([]byte, 256<<10))
+	return h.Sum32(), err
+}
