@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/eventlake/lake"
+	"github.com/eventlake/lake/serve/api"
 )
 
 // Server is one listening address with its endpoints. Its life is New, Listen,
@@ -34,9 +35,13 @@ func New(cfg Config) (*Server, error) {
 	}
 	s := &Server{cfg: cfg, ready: &ready{checks: cfg.Checks}}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", alive)
-	mux.Handle("GET /readyz", s.ready)
-	mux.Handle("GET /metrics", promhttp.HandlerFor(cfg.Registry, promhttp.HandlerOpts{ErrorLog: errorLog{cfg.Logger}}))
+	for path, h := range map[string]http.Handler{
+		"/healthz": http.HandlerFunc(alive),
+		"/readyz":  s.ready,
+		"/metrics": promhttp.HandlerFor(cfg.Registry, promhttp.HandlerOpts{ErrorLog: errorLog{cfg.Logger}}),
+	} {
+		mux.Handle(path, api.Methods(h, http.MethodGet, http.MethodHead))
+	}
 	for pattern, h := range cfg.Routes {
 		mux.Handle(pattern, h)
 	}
