@@ -2,14 +2,23 @@ package serve
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 
 	"github.com/eventlake/lake/serve/api"
 )
 
-// landing answers "/": what this is and how to send a first event. Other paths
-// that nobody serves are 404.
-func landing(w http.ResponseWriter, r *http.Request) {
+// landing answers "/": what this is, how to send a first event, and the routes.
+// Other paths that nobody serves are 404.
+type landing struct{ routes []string }
+
+func newLanding(routes map[string]http.Handler) landing {
+	return landing{slices.DeleteFunc(slices.Sorted(maps.Keys(routes)), func(p string) bool { return p == "/v1/events" })}
+}
+
+// ServeHTTP implements http.Handler.
+func (l landing) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Path != "/" {
 		api.Fail(w, r, &api.Error{Status: http.StatusNotFound, Code: api.CodeNotFound, Message: "there is nothing at this path", Hint: "GET / lists what there is"})
 		return
@@ -41,4 +50,7 @@ and find it a few seconds later:
   GET  /readyz      can it take events, and if not, why
   GET  /metrics     for Prometheus
 `, base)
+	for _, pattern := range l.routes {
+		_, _ = fmt.Fprintf(w, "       %s\n", pattern) // as above
+	}
 }

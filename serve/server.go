@@ -46,7 +46,7 @@ func New(cfg Config) (*Server, error) {
 		mux.Handle(pattern, h)
 	}
 	if cfg.Routes["/"] == nil {
-		mux.HandleFunc("/", landing)
+		mux.Handle("/", newLanding(cfg.Routes))
 	}
 	out, err := newOuter(mux, cfg.Logger, cfg.Registry)
 	if err != nil {

@@ -83,6 +83,7 @@ func TestOwnPages(t *testing.T) {
 		{"GET", "/healthz", 200, "ok"},
 		{"POST", "/healthz", 405, ""},
 		{"GET", "/readyz", 200, `{"ready":true,"checks":{}}`},
+		{"GET", "/", 200, "\n       /v1/x\n"},
 		{"GET", "/v1/x", 418, ""},
 		{"GET", "/metrics", 200, `lake_http_request_seconds_count{code="418",route="/v1/x"} 1`},
 	} {
