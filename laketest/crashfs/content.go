@@ -1,5 +1,7 @@
 package crashfs
 
+import "slices"
+
 // page is the unit in which a delayed write reaches the disk. It is smaller
 // than a real one so that small files tear in the middle too.
 const page = 512
@@ -19,8 +21,20 @@ func (f *FS) writeAt(n *node, p []byte, off int64) {
 		copy(data, n.data)
 		copy(data[off:], p)
 		n.data = data
+		if off < int64(len(n.shadow)) {
+			n.shadow = slices.Clone(n.shadow)
+			copy(n.shadow[off:], p)
+		}
 	}
 	f.changed(n, before)
+}
+
+// disk is what the disk would hold of the live content after a sync.
+func (n *node) disk() []byte {
+	if n.shadow == nil {
+		return clip(n.data)
+	}
+	return append(clip(n.shadow), n.data[len(n.shadow):]...)
 }
 
 // setLength truncates or extends with zeros. mu is held.
@@ -28,6 +42,9 @@ func (f *FS) setLength(n *node, size int64) {
 	before := int64(len(n.data))
 	if size <= before {
 		n.data = n.data[:size:size]
+		if n.shadow != nil {
+			n.shadow = n.shadow[:min(size, int64(len(n.shadow)))]
+		}
 	} else {
 		n.data = append(clip(n.data), make([]byte, size-before)...)
 	}
@@ -35,7 +52,7 @@ func (f *FS) setLength(n *node, size int64) {
 }
 
 func (f *FS) changed(n *node, before int64) {
-	n.versions = append(n.versions, clip(n.data))
+	n.versions = append(n.versions, n.disk())
 	n.modified = f.now()
 	if !n.unlinked {
 		f.used += int64(len(n.data)) - before
@@ -45,12 +62,17 @@ func (f *FS) changed(n *node, before int64) {
 // dropDirty does what a failed fsync does: the pages count as clean, but only
 // some of them ever reached the disk. mu is held.
 func (f *FS) dropDirty(n *node) {
-	keep := common(n.synced, n.data)
-	data := make([]byte, len(n.data))
-	copy(data, n.data[:keep])
-	f.pages(data, n.data, keep)
-	n.data = data
-	n.versions = append(n.versions[:0], clip(data))
+	now := n.disk()
+	keep := common(n.synced, now)
+	data := make([]byte, len(now))
+	copy(data, now[:keep])
+	f.pages(data, now, keep)
+	if f.rng.IntN(2) == 0 {
+		n.shadow = data // the cache lives on
+	} else {
+		n.data, n.shadow = data, nil
+	}
+	n.versions = append(n.versions[:0], data)
 }
 
 // pages copies a random choice of src's pages from byte from on into dst.

@@ -139,6 +139,29 @@ func TestAfterACrash(t *testing.T) {
 	}
 }
 
+func TestAFailedSyncMayBeSeenUntilThePowerGoes(t *testing.T) {
+	seen := map[string]int{}
+	for seed := range uint64(200) {
+		fsys := crashfs.New(seed)
+		f := create(t, fsys, "f", "")
+		must(t, fsys.SyncDir("/"))
+		_, err := io.WriteString(f, "+")
+		must(t, err)
+		fsys.Inject(crashfs.Fault{N: fsys.Ops() + 1})
+		if f.Sync() == nil {
+			t.Fatal("no fault")
+		}
+		next := fsys.Kill()
+		before := read(next, "f")
+		seen[before+" then "+read(next.Crash(), "f")]++
+	}
+	for _, want := range []string{"+ then ", "+ then \x00", "+ then +", "\x00 then "} {
+		if seen[want] == 0 {
+			t.Errorf("never %q: %v", want, seen)
+		}
+	}
+}
+
 func TestKillKeepsWhatWasWritten(t *testing.T) {
 	lost := 0
 	for seed := range uint64(50) {

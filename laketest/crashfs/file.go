@@ -121,7 +121,7 @@ func (h *file) Sync() error {
 	f, n := h.fs, h.node
 	done := false
 	err := f.operate(Sync, h.path, func() error {
-		n.synced, n.versions = clip(n.data), nil
+		n.synced, n.versions = n.disk(), nil
 		done = true
 		return nil
 	})

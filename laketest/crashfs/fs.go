@@ -10,7 +10,8 @@
 //     may survive or not, but a rename is one change, and a change never
 //     survives without the earlier changes to the same names and files.
 //   - After a failed Sync the data that it should have made durable is gone,
-//     and the next Sync does not bring it back.
+//     and the next Sync does not bring it back. Reading may go on to show it, even
+//     to the next process, until the power goes.
 //
 // Which of the possible outcomes happens follows from the seed.
 package crashfs
@@ -62,6 +63,9 @@ type node struct {
 	data     []byte   // live content; its backing array is never overwritten below its length
 	synced   []byte   // content as of the last Sync
 	versions [][]byte // content after each write or truncation since then, oldest first
+	// shadow, when not nil, is what the disk gets in place of the first bytes of
+	// data: a failed Sync lost them, but the cache still shows them.
+	shadow   []byte
 	modified time.Time
 	unlinked bool // has no name any more: its bytes do not count
 }
@@ -113,7 +117,7 @@ func (f *FS) Damage(path string, edit func([]byte) []byte) error {
 	}
 	f.used -= int64(len(n.data))
 	n.data = clip(edit(slices.Clone(n.data)))
-	n.synced, n.versions = n.data, nil
+	n.synced, n.versions, n.shadow = n.data, nil, nil
 	f.used += int64(len(n.data))
 	return nil
 }

@@ -82,3 +82,19 @@ func TestMkdirMakesParentsAndRefusesFiles(t *testing.T) {
 		t.Error("a file has no directories")
 	}
 }
+
+func TestMkdirDurableSettlesWhatAnotherProcessMade(t *testing.T) {
+	for seed := range uint64(50) {
+		fsys := crashfs.New(seed)
+		fsys.Inject(crashfs.Fault{N: 2, Halt: true}) // made, and killed before the parent's sync
+		if err := fsys.Mkdir("a/b"); err == nil {
+			t.Fatal("no fault")
+		}
+		fsys = fsys.Kill()
+		must(t, disk.MkdirDurable(fsys, "a/b"))
+		if _, err := fsys.Crash().ReadDir("a/b"); err != nil {
+			t.Fatalf("seed %d: %v", seed, err)
+		}
+	}
+	must(t, disk.MkdirDurable(disk.OS{}, filepath.Join(t.TempDir(), "x", "y")))
+}

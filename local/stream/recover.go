@@ -191,8 +191,9 @@ func (sh *shard) settle() error {
 		sh.time = t.last.time
 	}
 	if t.last.count == 0 && t.torn == 0 {
-		g.size = headerSize // made whole and durable by its creation
-		return nil
+		// Its content was durable before it got its name, but the name need not be.
+		g.size = headerSize
+		return s.fsys.SyncDir(sh.dir)
 	}
 	fresh := *g
 	fresh.marks, fresh.size = nil, headerSize+int64(len(t.lastData))

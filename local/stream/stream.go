@@ -63,7 +63,7 @@ func Open(ctx context.Context, fsys disk.FS, dir string, o Options) (_ *Stream, 
 			}
 		}
 	}()
-	if err := fsys.Mkdir(filepath.Join(dir, consumersName)); err != nil {
+	if err := disk.MkdirDurable(fsys, filepath.Join(dir, consumersName)); err != nil {
 		return nil, err
 	}
 	if err := s.openMeta(); err != nil {
@@ -113,6 +113,9 @@ func (s *Stream) openMeta() error {
 	for n := range m.Shards {
 		dir := filepath.Join(s.dir, shardName(n))
 		if err := s.fsys.Mkdir(dir); err != nil {
+			return err
+		}
+		if err := s.fsys.SyncDir(s.dir); err != nil { // it may be there since a crash
 			return err
 		}
 		h := header{shard: n, first: 1, salt: m.Salt}
