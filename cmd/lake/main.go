@@ -1,0 +1,68 @@
+// Command lake is an event-driven data lake in one program.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/eventlake/lake"
+)
+
+// Exit codes, also in `lake help exit-codes`.
+const (
+	exitOK     = 0
+	exitFailed = 1 // the command failed, or lake verify found a problem
+	exitUsage  = 2 // wrong flags, arguments or configuration
+	exitLocked = 3 // another process holds the data directory
+)
+
+func main() {
+	// The first signal ends the context, so that everything stops in order;
+	// the second one ends the process as usual.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	a := &app{in: os.Stdin, out: os.Stdout, err: os.Stderr, env: os.Environ()}
+	os.Exit(a.run(ctx, os.Args[1:]))
+}
+
+// run executes one command line and returns the exit code.
+func (a *app) run(ctx context.Context, args []string) int {
+	root := newRoot(a)
+	root.SetArgs(args)
+	root.SetIn(a.in)
+	root.SetOut(a.out)
+	root.SetErr(a.err)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitOK
+	}
+	var quiet *silent
+	if !errors.As(err, &quiet) {
+		fmt.Fprintf(a.err, "lake: %v\n", err)
+		if hint := lake.Hint(err); hint != "" {
+			fmt.Fprintf(a.err, "hint: %s\n", hint)
+		}
+	}
+	var usage *usageError
+	switch {
+	case errors.As(err, &usage):
+		return exitUsage
+	case errors.Is(err, lake.ErrLocked):
+		return exitLocked
+	}
+	return exitFailed
+}
+
+// silent is a failure that the command has already explained.
+type silent struct{ why string }
+
+func (s *silent) Error() string { return s.why }
+
+// usageError is the caller's mistake.
+type usageError struct{ error }
+
+func (u *usageError) Unwrap() error { return u.error }

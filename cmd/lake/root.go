@@ -1,0 +1,106 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+
+	"github.com/spf13/cobra"
+
+	"github.com/eventlake/lake/config"
+)
+
+// app is what all commands share.
+type app struct {
+	in  io.Reader
+	out io.Writer
+	err io.Writer
+	env []string
+
+	configFile string
+	json       bool
+	flags      map[string]*string // configuration keys that are flags
+}
+
+const rootHelp = `lake is an event-driven data lake in one program: events come in over HTTP, are
+stored durably, deduplicated exactly, kept as raw JSON, turned into Iceberg
+tables and answered in SQL.
+
+Start with:
+  lake up                                    run a lake on http://127.0.0.1:8080
+  lake send events.ndjson                    send events to it
+  lake sql "select event_type, count(*) from events group by 1"
+  lake verify                                prove that nothing is lost or doubled`
+
+func newRoot(a *app) *cobra.Command {
+	root := &cobra.Command{
+		Use: "lake", Short: "An event-driven data lake in one program", Long: rootHelp,
+		SilenceErrors: true, SilenceUsage: true,
+	}
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return &usageError{fmt.Errorf("%w; see: %s --help", err, c.CommandPath())}
+	})
+	f := root.PersistentFlags()
+	a.flags = map[string]*string{
+		"data":       f.String("data", "", "data directory (default ./lake-data)"),
+		"log.level":  f.String("log-level", "", "debug, info, warn or error (default info)"),
+		"log.format": f.String("log-format", "", "text or json (default text)"),
+	}
+	f.StringVar(&a.configFile, "config", "", "configuration file (default ./lake.yaml when there is one)")
+	f.BoolVar(&a.json, "json", false, "print JSON, for scripts")
+	root.AddGroup(
+		&cobra.Group{ID: "run", Title: "Run:"}, &cobra.Group{ID: "data", Title: "Events in and out:"},
+		&cobra.Group{ID: "proof", Title: "State and proof:"}, &cobra.Group{ID: "care", Title: "Care:"},
+	)
+	add := func(group string, cmds ...*cobra.Command) {
+		for _, c := range cmds {
+			c.GroupID = group
+			root.AddCommand(c)
+		}
+	}
+	add("run", newUp(a))
+	add("data", newSQL(a), newTables(a), newReplay(a))
+	add("proof", newStatus(a), newVerify(a))
+	add("care", newQuarantine(a), newRebuild(a), newCompact(a))
+	root.AddCommand(exitCodesHelp())
+	return root
+}
+
+func exitCodesHelp() *cobra.Command {
+	return &cobra.Command{
+		Use: "exit-codes", Short: "What the exit codes mean",
+		Long: "Exit codes:\n  0  the command did what it says\n  1  it failed, or lake verify found a problem\n" +
+			"  2  wrong flags, arguments or configuration\n  3  another process holds the data directory",
+	}
+}
+
+// config reads the configuration with this command line's flags on top.
+func (a *app) config(extra config.Overrides) (config.Config, error) {
+	over := config.Overrides{}
+	for key, value := range a.flags {
+		if *value != "" {
+			over[key] = *value
+		}
+	}
+	for key, value := range extra {
+		over[key] = value
+	}
+	cfg, err := config.Load(a.configFile, a.env, over)
+	if err != nil {
+		return cfg, &usageError{err}
+	}
+	return cfg, nil
+}
+
+// logger writes to stderr at the configured level and in the configured form.
+func (a *app) logger(cfg config.Config) *slog.Logger {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(cfg.Log.Level)); err != nil {
+		level = slog.LevelInfo // the configuration has checked the name
+	}
+	o := &slog.HandlerOptions{Level: level}
+	if cfg.Log.Format == "json" {
+		return slog.New(slog.NewJSONHandler(a.err, o))
+	}
+	return slog.New(slog.NewTextHandler(a.err, o))
+}

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+
+	"github.com/spf13/cobra"
+
+	"github.com/eventlake/lake/assemble"
+	"github.com/eventlake/lake/config"
+	"github.com/eventlake/lake/local/duckdb"
+	"github.com/eventlake/lake/local/keys"
+	"github.com/eventlake/lake/query"
+	"github.com/eventlake/lake/serve"
+	"github.com/eventlake/lake/serve/api"
+)
+
+func newUp(a *app) *cobra.Command {
+	var listen string
+	c := &cobra.Command{
+		Use: "up", Short: "Run a lake: HTTP, ingest, tables, SQL, upkeep",
+		Long: "Run a lake until Ctrl-C or SIGTERM. It then answers the requests it has, commits what it has\ntaken in, and ends; a second Ctrl-C ends it at once, which loses nothing either.",
+		Example: "  lake up\n  lake up --data /var/lib/lake --listen 127.0.0.1:9000\n" +
+			"  lake keys create --source shop && lake up --listen 0.0.0.0:8080",
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			over := config.Overrides{}
+			if listen != "" {
+				over["listen"] = listen
+			}
+			cfg, err := a.config(over)
+			if err != nil {
+				return err
+			}
+			return up(c.Context(), cfg, a.logger(cfg))
+		},
+	}
+	c.Flags().StringVar(&listen, "listen", "", "address for HTTP (default "+serve.DefaultAddr+")")
+	return c
+}
+
+func up(ctx context.Context, cfg config.Config, log *slog.Logger) (err error) {
+	for _, w := range cfg.Warnings {
+		log.Warn(w)
+	}
+	l, err := assemble.Open(ctx, cfg, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, l.Close()) }()
+	if err := serve.CheckListen(cfg.Listen, !cfg.KeysRequired() || l.Keys.Active(keys.Write) > 0); err != nil {
+		return &usageError{err}
+	}
+	engine, err := openEngine(ctx, cfg, l.Catalog, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, engine.Close()) }()
+	sql, err := sqlHandler(l, engine)
+	if err != nil {
+		return err
+	}
+	return l.Up(ctx, sql, func(url string) {
+		log.Info("the lake is up", "url", url, "data", cfg.Data, "keys", cfg.KeysRequired())
+	})
+}
+
+// openEngine opens SQL over the tables of a data directory.
+func openEngine(ctx context.Context, cfg config.Config, catalog query.Catalog, log *slog.Logger) (*duckdb.Engine, error) {
+	engine, err := duckdb.Open(ctx, duckdb.Config{
+		Catalog: catalog, Root: cfg.Data, MemoryLimit: int64(cfg.Query.Memory), Threads: cfg.Query.Threads,
+		Timeout: cfg.Query.Timeout, Logger: log,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open the SQL engine: %w", err)
+	}
+	return engine, nil
+}
+
+// sqlHandler serves POST /v1/sql to callers with a read key.
+func sqlHandler(l *assemble.Local, engine *duckdb.Engine) (http.Handler, error) {
+	var authenticate api.Authenticator
+	if l.Config.KeysRequired() {
+		authenticate = l.Authenticate
+	}
+	return query.NewHandler(query.HandlerConfig{
+		Engine: engine, Authenticate: authenticate, Logger: l.Log, Registry: l.Registry,
+		Rows: l.Config.Query.Rows, Timeout: l.Config.Query.Timeout, Concurrent: l.Config.Query.Concurrent,
+	})
+}
