@@ -62,7 +62,9 @@ func (b *batcher) linger(ctx context.Context, stop <-chan struct{}) {
 		case <-stop:
 			return
 		case <-ticker.C:
-			b.mu.Lock()
+			if !b.mu.TryLock() {
+				continue // a batch is being filled or handed over just now
+			}
 			if time.Since(b.since) >= b.o.Linger {
 				b.flush(ctx)
 			}

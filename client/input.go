@@ -106,7 +106,10 @@ func (in *Input) Close() error {
 
 // decompress looks at the first bytes for what kind of file it is.
 func (in *Input) decompress(r *bufio.Reader) (io.Reader, error) {
-	head, err := r.Peek(6)
+	head, err := r.Peek(1)
+	if err == nil && bytes.Contains([]byte("\x1f\x28PB\xfd\xff\xfe"), head) {
+		head, err = r.Peek(6) // text is not waited for: it may come slowly
+	}
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
 	}
@@ -149,8 +152,9 @@ func (in *Input) decompress(r *bufio.Reader) (io.Reader, error) {
 // that line only.
 func (in *Input) detect() error {
 	w := &in.window
-	if err := w.fill(3); err == nil && bytes.HasPrefix(w.data(), []byte("\xef\xbb\xbf")) {
-		w.skip(3)
+	const mark = "\xef\xbb\xbf" // some programs put a byte order mark in front
+	if w.fill(1) == nil && w.data()[0] == mark[0] && w.fill(len(mark)) == nil && string(w.data()[:len(mark)]) == mark {
+		w.skip(len(mark))
 	}
 	in.next = in.nextLine
 	first, err := w.nonSpace()
@@ -174,10 +178,12 @@ func (in *Input) detect() error {
 		in.next = in.nextValue
 		return err
 	}
-	if !looksLikeEvents(w.data()) {
+	found, err := w.hasObject()
+	if err == nil && !found {
+		line, _ = w.line() // it was read above; reading on may have moved it
 		return lake.Errorf(lake.ErrInvalid, "send JSON: one object a line, an array of objects, or objects one after another", "it begins with %.40q, which is no JSON object", line)
 	}
-	return nil
+	return err
 }
 
 // spansLines reports whether the text begins with a valid object that is longer
@@ -197,14 +203,24 @@ func (in *Input) spansLines() (bool, error) {
 	return json.Valid(w.data()[:end]), nil
 }
 
-// looksLikeEvents reports whether any line of the text begins like an object.
-func looksLikeEvents(text []byte) bool {
-	for line := range bytes.SplitSeq(text, []byte("\n")) {
-		if bytes.HasPrefix(bytes.TrimLeft(line, " \t\r"), []byte("{")) {
-			return true
+// hasObject reports whether any line begins like an object, reading on until
+// one does or there is enough text to tell that this is something else.
+func (w *window) hasObject() (bool, error) {
+	for {
+		for line := range bytes.SplitSeq(w.data(), []byte("\n")) {
+			if bytes.HasPrefix(bytes.TrimLeft(line, " \t\r"), []byte("{")) {
+				return true, nil
+			}
+		}
+		if len(w.data()) >= 64<<10 {
+			return false, nil
+		}
+		if err := w.more(); errors.Is(err, io.EOF) {
+			return false, nil
+		} else if err != nil {
+			return false, err
 		}
 	}
-	return false
 }
 
 // counter counts the bytes read.
