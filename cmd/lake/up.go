@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/eventlake/lake"
 	"github.com/eventlake/lake/assemble"
 	"github.com/eventlake/lake/config"
 	"github.com/eventlake/lake/local/duckdb"
@@ -59,17 +60,13 @@ func up(ctx context.Context, cfg config.Config, log *slog.Logger) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, engine.Close()) }()
-	sql, err := sqlHandler(l, engine)
-	if err != nil {
-		return err
-	}
-	return l.Up(ctx, sql, func(url string) {
+	return l.Up(ctx, sqlHandler(l, engine), func(url string) {
 		log.Info("the lake is up", "url", url, "data", cfg.Data, "keys", cfg.KeysRequired())
 	})
 }
 
 // openEngine opens SQL over the tables of a data directory.
-func openEngine(ctx context.Context, cfg config.Config, catalog query.Catalog, log *slog.Logger) (*duckdb.Engine, error) {
+func openEngine(ctx context.Context, cfg config.Config, catalog lake.Catalog, log *slog.Logger) (*duckdb.Engine, error) {
 	engine, err := duckdb.Open(ctx, duckdb.Config{
 		Catalog: catalog, Root: cfg.Data, MemoryLimit: int64(cfg.Query.Memory), Threads: cfg.Query.Threads,
 		Timeout: cfg.Query.Timeout, Logger: log,
@@ -81,13 +78,13 @@ func openEngine(ctx context.Context, cfg config.Config, catalog query.Catalog, l
 }
 
 // sqlHandler serves POST /v1/sql to callers with a read key.
-func sqlHandler(l *assemble.Local, engine *duckdb.Engine) (http.Handler, error) {
+func sqlHandler(l *assemble.Local, engine *duckdb.Engine) http.Handler {
 	var authenticate api.Authenticator
 	if l.Config.KeysRequired() {
 		authenticate = l.Authenticate
 	}
-	return query.NewHandler(query.HandlerConfig{
-		Engine: engine, Authenticate: authenticate, Logger: l.Log, Registry: l.Registry,
-		Rows: l.Config.Query.Rows, Timeout: l.Config.Query.Timeout, Concurrent: l.Config.Query.Concurrent,
-	})
+	limits := query.Limits{
+		Rows: int64(l.Config.Query.Rows), Timeout: l.Config.Query.Timeout, Concurrent: l.Config.Query.Concurrent,
+	}
+	return authenticate.Guard(query.Handler(engine, limits, nil, l.Log), api.Read)
 }

@@ -1,0 +1,120 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/eventlake/lake"
+	"github.com/eventlake/lake/assemble"
+	"github.com/eventlake/lake/config"
+	"github.com/eventlake/lake/curate"
+	"github.com/eventlake/lake/replay"
+)
+
+func newRebuild(a *app) *cobra.Command {
+	var o replay.RebuildOptions
+	var table, from, to string
+	c := &cobra.Command{
+		Use: "rebuild", Short: "Make tables again from raw: show the difference, then swap",
+		Long: `Make tables again from raw with today's rules, on the side. The difference is shown first: rows and columns
+by type and day. Then one table commit swaps the files; with --dry-run it stops before. The lake goes on
+taking events in meanwhile. A rebuild cannot lose or double an event, whenever it is interrupted.`,
+		Example: "  lake rebuild --dry-run\n  lake rebuild --type account\n  lake rebuild --type account --from 2026-03-01 --to 2026-03-08",
+		Args:    cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if table != "" {
+				o.Table = lake.Name{Type: table}.Table()
+			}
+			var err error
+			if o.From, err = parseDay(from); err != nil {
+				return err
+			}
+			if o.To, err = parseDay(to); err != nil {
+				return err
+			}
+			return a.with(c.Context(), func(s *session, _ config.Config) error {
+				bar := a.progress("rebuild", "raw files")
+				var done []replay.Rebuilt
+				err := s.do(c.Context(), assemble.OpRebuild, o, func(line json.RawMessage) {
+					var st assemble.RebuildStep
+					if json.Unmarshal(line, &st) != nil {
+						return
+					}
+					if st.Difference == nil {
+						bar.at(int64(st.Done), int64(st.Total))
+					} else if !a.json {
+						bar.done()
+						a.printDifference(st.Table, st.Difference)
+						bar = a.progress("rebuild", "raw files")
+					}
+				}, &done)
+				bar.done()
+				if err != nil {
+					return err
+				}
+				if a.json {
+					return a.printJSON(done)
+				}
+				for _, r := range done {
+					if r.Swapped {
+						fmt.Fprintf(a.out, "%s: swapped, %s rows rebuilt and %s that came meanwhile\n", r.Table, count(r.Rows), count(r.Since))
+					} else {
+						fmt.Fprintf(a.out, "%s: not swapped (--dry-run)\n", r.Table)
+					}
+				}
+				return nil
+			})
+		},
+	}
+	c.Flags().StringVar(&table, "type", "", "only this event type")
+	c.Flags().StringVar(&from, "from", "", "first day of the events' own time, YYYY-MM-DD (UTC)")
+	c.Flags().StringVar(&to, "to", "", "day after the last, YYYY-MM-DD (UTC)")
+	c.Flags().BoolVar(&o.DryRun, "dry-run", false, "only show the difference")
+	return c
+}
+
+func parseDay(s string) (lake.Day, error) {
+	if s == "" {
+		return 0, nil
+	}
+	day, err := lake.ParseDay(s)
+	if err != nil {
+		return 0, &usageError{err}
+	}
+	return day, nil
+}
+
+func (a *app) printDifference(name lake.TableName, d *curate.Difference) {
+	if d.Same() {
+		fmt.Fprintf(a.out, "%s: no difference\n", name)
+		return
+	}
+	fmt.Fprintf(a.out, "%s:\n", name)
+	for _, l := range []struct {
+		what    string
+		columns []string
+	}{{"new columns", d.ColumnsAdded}, {"columns gone", d.ColumnsRemoved}, {"columns of another type", d.ColumnsChanged}} {
+		if len(l.columns) > 0 {
+			fmt.Fprintf(a.out, "  %s: %s\n", l.what, strings.Join(l.columns, ", "))
+		}
+	}
+	var rows [][]any
+	for _, day := range d.Days {
+		if day.Added+day.Removed+day.Changed == 0 {
+			continue
+		}
+		var columns []string
+		for c, n := range day.Columns {
+			columns = append(columns, fmt.Sprintf("%s %s", c, count(n)))
+		}
+		slices.Sort(columns)
+		rows = append(rows, []any{day.Day, day.Type, count(day.Before), count(day.After), count(day.Added), count(day.Removed), count(day.Changed), strings.Join(columns, ", ")})
+	}
+	if len(rows) > 0 {
+		printTable(a.out, []any{"day", "type", "before", "after", "added", "removed", "changed", "values changed in"}, rows)
+	}
+}
