@@ -36,13 +36,8 @@ func digits(b []byte) (n uint64, ok bool) {
 	if len(b) > exact {
 		return 0, false
 	}
-	for _, c := range b {
-		if c -= '0'; c > 9 {
-			return 0, false
-		}
-		n = n*10 + uint64(c)
-	}
-	return n, true
+	end, n := run(b, 0, 0)
+	return n, end == len(b)
 }
 
 // epoch turns n times 10 to the power of exp, in the unit that its size tells,

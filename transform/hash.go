@@ -28,8 +28,8 @@ func fold(a, b uint64) uint64 {
 	return hi ^ lo
 }
 
-// foldLast takes in the last word of a text of n bytes; the word holds its last
-// n%8 bytes, the rest of it is zero.
+// foldLast takes in the last word of a text of n bytes: its last n%8 bytes, the
+// rest of it is zero.
 func foldLast(h, w uint64, n int) uint64 {
 	return fold(h^(w|uint64(n)<<56), mulLast)
 }
@@ -42,17 +42,16 @@ func foldMember(key, value uint64) uint64 {
 // textHash is what text computes while it scans.
 func textHash(b []byte) uint64 {
 	h := uint64(hashText)
-	i := 0
-	for ; i+8 <= len(b); i += 8 {
-		h = fold(h^binary.LittleEndian.Uint64(b[i:]), mulWord)
+	n := len(b)
+	for ; len(b) >= 8; b = b[8:] {
+		h = fold(h^binary.LittleEndian.Uint64(b), mulWord)
 	}
-	return foldLast(h, lastWord(b[i:]), len(b))
+	return foldLast(h, lastWord(b), n)
 }
 
-// lastWord loads up to 7 bytes, the missing ones as zero.
-func lastWord(b []byte) (w uint64) {
-	for i, c := range b {
-		w |= uint64(c) << (8 * i)
-	}
-	return w
+// lastWord loads up to 8 bytes, the missing ones as zeros.
+func lastWord(b []byte) uint64 {
+	var block [8]byte
+	copy(block[:], b)
+	return binary.LittleEndian.Uint64(block[:])
 }

@@ -3,6 +3,7 @@ package transform_test
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -114,6 +115,37 @@ func TestFingerprintIgnoresHowABodyIsWritten(t *testing.T) {
 			t.Errorf("events %s and %s have one fingerprint", other, a.ID)
 		}
 		seen[a.Fingerprint] = a.ID.String()
+	}
+}
+
+// TestFingerprintIgnoresHowANumberIsWritten compares the ways to write numbers
+// of every length.
+func TestFingerprintIgnoresHowANumberIsWritten(t *testing.T) {
+	const digits = "1234567891234567891234567"
+	of := func(number string) uint32 {
+		return mustScan(t, "web", `{"event_uuid":"u","event_name":"a:b","created_at":1772323200,"x":[`+number+`]}`).Fingerprint
+	}
+	seen := map[uint32]string{}
+	for n := 1; n <= len(digits); n++ {
+		whole := digits[:n]
+		want := of(whole)
+		for _, same := range []string{whole + ".0", whole + "e0", whole + "0e-1", whole + ".000E+00", "0." + whole + "e" + strconv.Itoa(n), whole[:1] + "." + whole[1:] + "0e" + strconv.Itoa(n-1)} {
+			if of(same) != want {
+				t.Errorf("%s and %s have two fingerprints", whole, same)
+			}
+		}
+		part := "0." + whole
+		for _, same := range []string{part + "0", part + "e0", whole + "e-" + strconv.Itoa(n)} {
+			if of(same) != of(part) {
+				t.Errorf("%s and %s have two fingerprints", part, same)
+			}
+		}
+		for _, number := range []string{whole, "-" + whole, part, "-" + part} {
+			if other, twice := seen[of(number)]; twice && other != number {
+				t.Errorf("%s and %s have one fingerprint", number, other)
+			}
+			seen[of(number)] = number
+		}
 	}
 }
 

@@ -1,6 +1,11 @@
 package transform
 
-import "github.com/eventlake/lake"
+import (
+	"encoding/binary"
+	"math/bits"
+
+	"github.com/eventlake/lake"
+)
 
 // exact is how many digits a uint64 always holds.
 const exact = 19
@@ -13,10 +18,7 @@ func (s *Scanner) number(b []byte, i int) (end int, h uint64) {
 		i++
 	}
 	first, n := i, uint64(0)
-	for i < len(b) && b[i]-'0' <= 9 {
-		n = n*10 + uint64(b[i]-'0')
-		i++
-	}
+	i, n = run(b, i, n)
 	digits := i - first
 	if digits == 0 || digits > 1 && b[first] == '0' {
 		return s.refuse(lake.ReasonMalformed, start, "not a number")
@@ -25,10 +27,7 @@ func (s *Scanner) number(b []byte, i int) (end int, h uint64) {
 	if i < len(b) && b[i] == '.' {
 		i++
 		from := i
-		for i < len(b) && b[i]-'0' <= 9 {
-			n = n*10 + uint64(b[i]-'0')
-			i++
-		}
+		i, n = run(b, i, n)
 		if fraction = i - from; fraction == 0 {
 			return s.refuse(lake.ReasonMalformed, start, "not a number: no digit behind the point")
 		}
@@ -55,6 +54,34 @@ func (s *Scanner) number(b []byte, i int) (end int, h uint64) {
 	}
 	return i, decimalHash(n, -int64(fraction), first > start)
 }
+
+// run appends the digits from b[i] on to those of n, eight at a time, and
+// returns where they end. What does not fit into n is lost at its front.
+func run(b []byte, i int, n uint64) (end int, appended uint64) {
+	for i+8 <= len(b) {
+		w := binary.LittleEndian.Uint64(b[i:]) ^ zeros // digits are 0 to 9 now
+		m := (w + (0x7f-9)*everyByte | w) & highBits   // the lowest mark is exact
+		k := uint(bits.TrailingZeros64(m)) >> 3
+		w <<= 64 - 8*k // leading zeros take the place of what is no digit
+		w = w*10 + w>>8
+		w = (w&0x000000ff000000ff*(100+1_000_000<<32) + w>>16&0x000000ff000000ff*(1+10_000<<32)) >> 32
+		n = n*powers[k] + w
+		i += int(k)
+		if k < 8 {
+			return i, n
+		}
+	}
+	for i < len(b) && b[i]-'0' <= 9 {
+		n = n*10 + uint64(b[i]-'0')
+		i++
+	}
+	return i, n
+}
+
+const zeros = '0' * everyByte
+
+// powers are those of ten.
+var powers = [...]uint64{1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000}
 
 // decimalHash hashes n times 10 to the power of exp, where n has no trailing
 // zero unless exp is 0.

@@ -101,7 +101,12 @@ func (s *Scanner) object(b []byte, i, depth int, node uint8) (end int, h uint64)
 		}
 		from := skip(b, i+1)
 		var v uint64
-		if i, v = s.value(b, from, depth, child); i < 0 {
+		if from < len(b) && b[from] == '"' { // most values are strings: spare them a call
+			i, v, _ = s.text(b, from+1)
+		} else {
+			i, v = s.value(b, from, depth, child)
+		}
+		if i < 0 {
 			return -1, 0
 		}
 		if child != noNode && i < len(b) { // a number at the very end may be cut short

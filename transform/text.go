@@ -27,7 +27,7 @@ func special(w uint64) uint64 {
 // string ends, behind the closing quote, the hash of its unescaped content, and
 // whether there is any escape in it. An end of -1 means that it refused.
 func (s *Scanner) text(b []byte, i int) (end int, h uint64, escaped bool) {
-	start, h := i, hashText
+	start, h := i, uint64(hashText)
 	var seen uint64 // the bits of all bytes
 	for {
 		var w uint64
@@ -43,70 +43,56 @@ func (s *Scanner) text(b []byte, i int) (end int, h uint64, escaped bool) {
 			i += 8
 			continue
 		}
-		n := bits.TrailingZeros64(m) &^ 7
-		i += n >> 3
-		if i >= len(b) {
-			return s.refuseText(len(b), "the body ends inside a string")
-		}
-		if b[i] != '"' {
-			if b[i] == '\\' {
-				return s.escapedText(b, start)
-			}
-			return s.refuseText(i, "a control character in a string")
-		}
-		w &= 1<<n - 1
-		if (seen|w)&highBits != 0 && !utf8.Valid(b[start:i]) {
-			return s.refuseText(start+firstInvalid(b[start:i]), "invalid UTF-8")
+		i += bits.TrailingZeros64(m) >> 3
+		w &= (m&-m)>>7 - 1 // the bytes before the special one
+		if i >= len(b) || b[i] != '"' || (seen|w)&highBits != 0 && !utf8.Valid(b[start:i]) {
+			return s.oddText(b, start, i)
 		}
 		return i + 1, foldLast(h, w, i-start), false
 	}
 }
 
+// oddText goes on where the plain text b[start:i] ends without a quote.
+func (s *Scanner) oddText(b []byte, start, i int) (end int, h uint64, escaped bool) {
+	if i < len(b) && b[i] == '\\' {
+		s.buf = append(s.buf[:0], b[start:i]...)
+		for i < len(b) && b[i] == '\\' {
+			n, what := 0, ""
+			if s.buf, n, what = appendEscape(s.buf, b[i:]); what != "" {
+				return s.refuseText(i, what)
+			}
+			n += i
+			i = plainEnd(b, n)
+			s.buf = append(s.buf, b[n:i]...)
+		}
+	}
+	switch bad := start + firstInvalid(b[start:i]); {
+	case bad < i:
+		return s.refuseText(bad, "invalid UTF-8")
+	case i >= len(b):
+		return s.refuseText(len(b), "the body ends inside a string")
+	case b[i] != '"':
+		return s.refuseText(i, "a control character in a string")
+	}
+	return i + 1, textHash(s.buf), true
+}
+
+// plainEnd returns the first special byte from i on, or the end of b.
+func plainEnd(b []byte, i int) int {
+	for ; i+8 <= len(b); i += 8 {
+		if m := special(binary.LittleEndian.Uint64(b[i:])); m != 0 {
+			return i + bits.TrailingZeros64(m)>>3
+		}
+	}
+	for i < len(b) && b[i] >= ' ' && b[i] != '"' && b[i] != '\\' {
+		i++
+	}
+	return i
+}
+
 func (s *Scanner) refuseText(at int, what string) (int, uint64, bool) {
 	s.refuse(lake.ReasonMalformed, at, what)
 	return -1, 0, false
-}
-
-// escapedText reads a string with escapes from its start.
-func (s *Scanner) escapedText(b []byte, i int) (end int, h uint64, escaped bool) {
-	var at int
-	var what string
-	s.buf, end, at, what = appendUnescaped(s.buf[:0], b, i)
-	if what != "" {
-		return s.refuseText(at, what)
-	}
-	return end, textHash(s.buf), true
-}
-
-// appendUnescaped appends the content of the string whose opening quote stands
-// before b[i] and returns where it ends, behind the closing quote. What is not
-// empty when it is no string: what is wrong, at which byte.
-func appendUnescaped(dst, b []byte, i int) (content []byte, end, at int, what string) {
-	for i < len(b) {
-		switch c := b[i]; {
-		case c == '"':
-			return dst, i + 1, 0, ""
-		case c == '\\':
-			var n int
-			if dst, n, what = appendEscape(dst, b[i:]); what != "" {
-				return dst, 0, i, what
-			}
-			i += n
-		case c < ' ':
-			return dst, 0, i, "a control character in a string"
-		case c < utf8.RuneSelf:
-			dst = append(dst, c)
-			i++
-		default:
-			r, n := utf8.DecodeRune(b[i:])
-			if r == utf8.RuneError && n <= 1 {
-				return dst, 0, i, "invalid UTF-8"
-			}
-			dst = append(dst, b[i:i+n]...)
-			i += n
-		}
-	}
-	return dst, 0, len(b), "the body ends inside a string"
 }
 
 // appendEscape appends what the escape at the start of b stands for and returns
@@ -165,7 +151,11 @@ func hexRune(b []byte) (r rune, ok bool) {
 	return r, true
 }
 
+// firstInvalid returns where UTF-8 breaks, or the length.
 func firstInvalid(b []byte) int {
+	if utf8.Valid(b) {
+		return len(b)
+	}
 	i := 0
 	for i < len(b) {
 		r, n := utf8.DecodeRune(b[i:])
