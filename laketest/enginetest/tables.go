@@ -89,6 +89,16 @@ func (c *Tables) Drop(name lake.TableName) {
 	delete(c.tables, name)
 }
 
+// Fill adds a file with count rows of one day to a table, whose only column
+// after the system's is the number n, from 0. Event times are spread evenly
+// over the day.
+func (c *Tables) Fill(t testing.TB, table lake.TableName, day lake.Day, count int) lake.DataFile {
+	t.Helper()
+	f := write(t, c, table, day, numbers(string(table), day, count))
+	c.commit(t, table, numberColumns(), []lake.DataFile{f}, nil)
+	return f
+}
+
 // write writes rows as a data file of the table and day; R is a struct with
 // parquet tags that carry the field ids.
 func write[R any](t testing.TB, c *Tables, table lake.TableName, day lake.Day, rows []R) lake.DataFile {

@@ -41,10 +41,10 @@ type mentions struct {
 func check(ctx context.Context, c *conn, query string) (mentions, error) {
 	var m mentions
 	if strings.TrimSpace(query) == "" {
-		return m, lake.Errorf(lake.ErrInvalid, "try: SHOW TABLES", "no statement")
+		return m, fail(lake.ErrInvalid, "try: SHOW TABLES", "no statement")
 	}
 	if strings.ContainsRune(query, 0) {
-		return m, lake.Errorf(lake.ErrInvalid, "", "the statement holds a NUL byte")
+		return m, fail(lake.ErrInvalid, "", "the statement holds a NUL byte")
 	}
 	var out string
 	if err := c.QueryRowContext(ctx, "SELECT CAST(json_serialize_sql(CAST(? AS VARCHAR), skip_empty := true, skip_null := true) AS VARCHAR)", query).Scan(&out); err != nil {
@@ -57,18 +57,18 @@ func check(ctx context.Context, c *conn, query string) (mentions, error) {
 		Statements []any  `json:"statements"`
 	}
 	if err := json.Unmarshal([]byte(out), &tree); err != nil {
-		return m, fmt.Errorf("read the parsed statement: %w", err)
+		return m, fail(lake.ErrInvalid, "infinite numbers are written as 'Infinity'::DOUBLE", "the statement holds a number that is too large")
 	}
 	switch {
 	case tree.Error && tree.Type == "not implemented":
-		return m, lake.Errorf(lake.ErrInvalid, onlyReading, "this statement is not allowed")
+		return m, fail(lake.ErrInvalid, onlyReading, "this statement is not allowed")
 	case tree.Error:
 		if err := c.prepare(query); err != nil {
 			return m, err // the same, with a pointer at the place
 		}
-		return m, lake.Errorf(lake.ErrInvalid, "", "%s", tree.Message)
+		return m, fail(lake.ErrInvalid, "", tree.Message)
 	case len(tree.Statements) != 1:
-		return m, lake.Errorf(lake.ErrInvalid, "send them one by one", "%d statements", len(tree.Statements))
+		return m, fail(lake.ErrInvalid, "send them one by one", fmt.Sprintf("%d statements", len(tree.Statements)))
 	}
 	err := m.walk(tree.Statements[0])
 	slices.Sort(m.tables)
@@ -114,11 +114,11 @@ func (m *mentions) look(node map[string]any) error {
 	case "table_function":
 		f, ok := node["function"].(map[string]any)
 		if !ok {
-			return lake.Errorf(lake.ErrInvalid, onlyReading, "this form of table function is not allowed")
+			return fail(lake.ErrInvalid, onlyReading, "this form of table function is not allowed")
 		}
 		fn, ok := f["function_name"].(string)
 		if !ok || !slices.Contains(safeTableFunctions, strings.ToLower(fn)) {
-			return lake.Errorf(lake.ErrInvalid, "SQL here reads the lake's tables only, see: SHOW TABLES", "table function %q is not allowed", fn)
+			return fail(lake.ErrInvalid, "SQL here reads the lake's tables only, see: SHOW TABLES", fmt.Sprintf("table function %q is not allowed", fn))
 		}
 		m.others = m.others || strings.Contains(fn, "_") // the catalog's own functions
 	}
@@ -126,7 +126,7 @@ func (m *mentions) look(node map[string]any) error {
 		m.define(ctes)
 	}
 	if fn := word("function_name"); slices.Contains(unsafeFunctions, fn) {
-		return lake.Errorf(lake.ErrInvalid, "SQL here reads the lake's tables only", "function %q is not allowed", fn)
+		return fail(lake.ErrInvalid, "SQL here reads the lake's tables only", fmt.Sprintf("function %q is not allowed", fn))
 	}
 	return nil
 }

@@ -102,7 +102,7 @@ func prepareSelect(dc *driver.Conn, query string) (*driver.Stmt, error) {
 	}
 	typ, err := stmt.StatementType()
 	if err == nil && typ != driver.STATEMENT_TYPE_SELECT && typ != driver.STATEMENT_TYPE_EXPLAIN {
-		err = lake.Errorf(lake.ErrInvalid, onlyReading, "this statement is not allowed")
+		err = fail(lake.ErrInvalid, onlyReading, "this statement is not allowed")
 	}
 	if err != nil {
 		return nil, errors.Join(err, stmt.Close())

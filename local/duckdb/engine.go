@@ -55,7 +55,8 @@ func Open(ctx context.Context, cfg Config) (*Engine, error) {
 }
 
 func (e *Engine) settings() []string {
-	dirs := []string{text(filepath.Join(e.root, "tables"))}
+	// Files are asked for by names in which nothing is a pattern: see literalPath.
+	dirs := []string{text(filepath.Join(e.root, "tables")), text(literalPath(e.root, "tables"))}
 	spill := "SET temp_directory = ''"
 	if e.temp != "" {
 		dirs = append(dirs, text(e.temp))

@@ -16,7 +16,7 @@ import (
 // errors are Query's; nothing is written to w when the statement fails.
 func (e *Engine) CopyParquet(ctx context.Context, sql string, w io.Writer) (n int64, err error) {
 	if e.temp == "" {
-		return 0, lake.Errorf(lake.ErrInvalid, "make the data directory writable, or choose another format", "no place for a temporary file")
+		return 0, fail(lake.ErrInvalid, "make the data directory writable, or choose another format", "no place for a temporary file")
 	}
 	if e.cfg.Timeout > 0 {
 		var cancel context.CancelFunc
@@ -50,7 +50,7 @@ func (e *Engine) CopyParquet(ctx context.Context, sql string, w io.Writer) (n in
 // copyTo is the one place where SQL writes a file: one that the engine names.
 func (e *Engine) copyTo(ctx context.Context, j job, path string) (n int64, err error) {
 	if j.explain != "" || j.about {
-		return 0, lake.Errorf(lake.ErrInvalid, "choose another format", "EXPLAIN, SHOW and the catalog's own tables have no Parquet form")
+		return 0, fail(lake.ErrInvalid, "choose another format", "EXPLAIN, SHOW and the catalog's own tables have no Parquet form")
 	}
 	c, err := e.runner.conn(ctx)
 	if err != nil {

@@ -104,7 +104,7 @@ func (r *rows) describe(stmt *duck.Stmt) error {
 		}
 		info, err := stmt.ColumnTypeInfo(i)
 		if err != nil {
-			return lake.Errorf(lake.ErrInvalid, "cast it, for example to VARCHAR", "column %q has a type that cannot be shown", r.columns[i].Name)
+			return fail(lake.ErrInvalid, "cast it, for example to VARCHAR", fmt.Sprintf("column %q has a type that cannot be shown", r.columns[i].Name))
 		}
 		if info.Alias() == typeJSON {
 			r.columns[i].Type = typeJSON
