@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/eventlake/lake"
+	"github.com/eventlake/lake/curate/parquetfile"
+	"github.com/eventlake/lake/curate/shred"
 )
 
 // BuildConfig says what to build on the side.
@@ -13,21 +15,24 @@ type BuildConfig struct {
 	Store     lake.Store
 	Lines     Lines
 	Limits    Limits
-	LateAfter time.Duration
+	LateAfter time.Duration // not used without Known: within the build every id is compared
 
-	Table lake.TableName
+	Table    lake.TableName
+	Location lake.Key // the table's, "" for a new one
 	// Files are the raw files of the table in commit order.
 	Files []lake.File
-	// Upto bounds what is taken in, shard by shard: later events are left out.
-	// A shard that it does not name is taken in whole; nil is no bound.
-	Upto map[lake.ShardID]lake.Position
+	// After and Upto bound what is taken in, shard by shard: events at or
+	// before After and events behind Upto are left out. A shard that they do
+	// not name is not bounded.
+	After, Upto map[lake.ShardID]lake.Position
 	// Keep is the schema whose ids are kept: a column inferred again with the
-	// same place and type gets the same id, every other one an id above LastID.
+	// same place, name and type gets the same id, every other one an id above
+	// LastID.
 	Keep lake.Schema
 	// Grow starts from Keep's columns instead of from the system columns only,
-	// as the next cycle of the curator would. For building what came after.
+	// as the next cycle of the curator would: for building what came after.
 	Grow bool
-	// Known are files whose ids the new rows are deduplicated against.
+	// Known are files whose ids late rows are compared with.
 	Known []lake.DataFile
 	// Progress is told the number of raw files done; may be nil.
 	Progress func(done, total int)
@@ -37,17 +42,80 @@ type BuildConfig struct {
 type Built struct {
 	Schema         lake.Schema
 	Files          []lake.DataFile
+	Events         int64 // taken in; rows and late duplicates
 	Rows           int64
 	LateDuplicates LateDuplicates
-	Conflicts      int64
+	Conflicts      map[string]int64               // values in sibling columns, by column
 	Consumed       map[lake.ShardID]lake.Position // the last position taken in, a shard
 }
 
 // Build makes data files and a schema from raw files as Once would from an
 // empty table, and commits nothing. The caller either commits the files or
-// calls Discard.
+// calls Discard. After an error there is nothing to discard but what a crash
+// would leave as well, which Catalog.Maintain removes.
+//
+// Ids are compared over the whole build, 24 to 64 bytes of memory an event; a
+// build of very many events is done in pieces of whole days, with Grow.
 func Build(ctx context.Context, c BuildConfig) (Built, error) {
-	return Built{}, errors.ErrUnsupported
+	attempt, err := newAttempt()
+	if err != nil {
+		return Built{}, err
+	}
+	enc, err := parquetfile.NewEncoder()
+	if err != nil {
+		return Built{}, err
+	}
+	l := c.Limits.WithDefaults()
+	start := lake.Schema{}
+	if c.Grow {
+		start = c.Keep
+	}
+	b := &builder{
+		store: c.Store, lines: c.Lines, limits: l, lateAfter: c.LateAfter, filters: newFilters(filterBytes),
+		table: c.Table, location: c.Location, attempt: attempt, enc: enc,
+		shred: shred.New(start, c.Keep, shred.Limits{Columns: l.Columns, Depth: l.Depth, Width: l.Width}),
+		known: byDay(c.Known), after: c.After, upto: c.Upto, schema: start,
+		conflicts: map[string]int64{}, consumed: map[lake.ShardID]lake.Position{},
+	}
+	for i, f := range c.Files {
+		if err := b.take(ctx, f); err != nil {
+			return Built{}, errors.Join(err, b.discard(ctx))
+		}
+		if c.Progress != nil {
+			c.Progress(i+1, len(c.Files))
+		}
+	}
+	if err := b.finish(ctx); err != nil {
+		return Built{}, errors.Join(err, b.discard(ctx))
+	}
+	return Built{
+		Schema: b.schema, Files: b.files, Events: b.events, Rows: b.rows, LateDuplicates: b.late,
+		Conflicts: b.conflicts, Consumed: b.consumed,
+	}, nil
+}
+
+// Summary is the Summary of the commit that swaps the files in for all of the
+// table's: late duplicates and conflicts are counted anew.
+func (b *Built) Summary(operation string) (map[string]string, error) {
+	return summary(operation, lake.Table{}, b.LateDuplicates, b.Conflicts)
+}
+
+// Add puts a later build of the same table behind b: its files, its schema
+// (it was built with Grow from b's) and its counts.
+func (b *Built) Add(later Built) {
+	b.Schema = later.Schema
+	b.Files = append(b.Files, later.Files...)
+	b.Events += later.Events
+	b.Rows += later.Rows
+	b.LateDuplicates.Merge(later.LateDuplicates)
+	for column, n := range later.Conflicts {
+		b.Conflicts[column] += n
+	}
+	for shard, p := range later.Consumed {
+		if p.After(b.Consumed[shard]) {
+			b.Consumed[shard] = p
+		}
+	}
 }
 
 // Discard deletes the files.

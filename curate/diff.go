@@ -29,7 +29,7 @@ type DayDiff struct {
 	After   int64            `json:"after"`
 	Added   int64            `json:"added"`
 	Removed int64            `json:"removed"`
-	Changed int64            `json:"changed"`          // same id, at least one other value
+	Changed int64            `json:"changed"`           // same id, at least one other value
 	Columns map[string]int64 `json:"columns,omitempty"` // changed values by top-level column
 }
 

@@ -3,9 +3,12 @@ package curate
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 
 	"github.com/eventlake/lake"
+	"github.com/eventlake/lake/curate/column"
+	"github.com/eventlake/lake/curate/parquetfile"
 )
 
 // Row is a row's system columns.
@@ -20,8 +23,111 @@ type Row struct {
 	Position string
 }
 
-// Rows reads the system columns of a data file, in the file's order, checking
-// page checksums on the way. Damage ends the sequence with lake.ErrCorrupt.
+// Rows reads the system columns of a data file, in the file's order. The
+// checksum over the whole file is compared first. Damage ends the sequence
+// with lake.ErrCorrupt.
 func Rows(ctx context.Context, store lake.Store, f lake.DataFile) iter.Seq2[Row, error] {
-	return func(yield func(Row, error) bool) { yield(Row{}, errors.ErrUnsupported) }
+	return func(yield func(Row, error) bool) {
+		more := true
+		err := withFile(ctx, store, f, true, func(pf *parquetfile.File) error {
+			schema := lake.Schema{Columns: lake.SystemColumns()}
+			leaves := column.Leaves(&schema)
+			chunks := make([]column.Chunk, len(leaves))
+			for group, rows := range pf.Groups() {
+				for i := range leaves {
+					chunks[i].Reset()
+					if err := readLeaf(pf, group, rows, &leaves[i], &chunks[i]); err != nil {
+						return err
+					}
+				}
+				for i := range rows {
+					if more = yield(systemRow(chunks, i), nil); !more {
+						return nil
+					}
+				}
+				if err := ctx.Err(); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil && more {
+			yield(Row{}, err)
+		}
+	}
+}
+
+func systemRow(c []column.Chunk, i int) Row {
+	return Row{
+		ID: parquetfile.ID(&c[0], i), Type: string(c[1].String(i)), Subtype: string(c[2].String(i)),
+		Created: lake.Instant(c[3].Ints[i]), Received: lake.Instant(c[4].Ints[i]),
+		Source: lake.SourceID(c[5].String(i)), Shard: lake.ShardID(c[6].String(i)), Position: string(c[7].String(i)),
+	}
+}
+
+// readLeaf reads a leaf of one row group and checks that it has a slot a row.
+func readLeaf(pf *parquetfile.File, group, rows int, l *column.Leaf, c *column.Chunk) error {
+	if err := pf.Read(group, l, c); err != nil {
+		return err
+	}
+	if l.MaxRep == 0 && c.Slots != rows {
+		return fmt.Errorf("column %v has %d of %d rows: %w", l.Path, c.Slots, rows, lake.ErrCorrupt)
+	}
+	if l.MaxDef == 0 && c.Len(l.Type) != rows {
+		return fmt.Errorf("column %v has nulls: %w", l.Path, lake.ErrCorrupt)
+	}
+	return nil
+}
+
+// withFile opens a data file, compares its size, rows and, when asked, its
+// checksum, and closes it after fn.
+func withFile(ctx context.Context, store lake.Store, f lake.DataFile, verify bool, fn func(*parquetfile.File) error) (err error) {
+	obj, err := store.Open(ctx, f.Key)
+	if err != nil {
+		return fmt.Errorf("data file %s: %w", f.Key, err)
+	}
+	defer func() {
+		err = errors.Join(err, obj.Close())
+		if err != nil {
+			err = fmt.Errorf("data file %s: %w", f.Key, err)
+		}
+	}()
+	if obj.Size() != f.Bytes {
+		return fmt.Errorf("%d bytes, the catalog says %d: %w", obj.Size(), f.Bytes, lake.ErrCorrupt)
+	}
+	if verify {
+		if err := parquetfile.Verify(obj, obj.Size()); err != nil {
+			return err
+		}
+	}
+	pf, err := parquetfile.Open(obj, obj.Size())
+	if err != nil {
+		return err
+	}
+	if pf.Rows() != f.Rows {
+		return fmt.Errorf("%d rows, the catalog says %d: %w", pf.Rows(), f.Rows, lake.ErrCorrupt)
+	}
+	return fn(pf)
+}
+
+// eachID calls fn with the event_id of every row.
+func eachID(ctx context.Context, store lake.Store, f lake.DataFile, fn func(lake.ID)) error {
+	return withFile(ctx, store, f, false, func(pf *parquetfile.File) error {
+		schema := lake.Schema{Columns: lake.SystemColumns()}
+		leaf := column.Leaves(&schema)[0]
+		var c column.Chunk
+		for group, rows := range pf.Groups() {
+			c.Reset()
+			if err := readLeaf(pf, group, rows, &leaf, &c); err != nil {
+				return err
+			}
+			for i := range rows {
+				fn(parquetfile.ID(&c, i))
+			}
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }

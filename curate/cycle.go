@@ -1,0 +1,115 @@
+package curate
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/eventlake/lake"
+)
+
+// pending is the backlog as one call of Once sees it: which raw files their
+// tables do not have yet.
+type pending struct {
+	open []lake.File // not in their tables, in commit order
+	done []lake.File
+}
+
+// consumedOf tells how far a table has taken in each shard.
+type consumedOf func(lake.TableName) (map[lake.ShardID]lake.Position, error)
+
+func splitPending(files []lake.File, of consumedOf) (pending, error) {
+	var p pending
+	for _, f := range files {
+		if f.Kind != lake.KindRaw && f.Kind != "" {
+			continue
+		}
+		consumed, err := of(f.Partition.Table())
+		if err != nil {
+			return p, err
+		}
+		if f.Span.To.After(consumed[f.Shard]) {
+			p.open = append(p.open, f)
+		} else {
+			p.done = append(p.done, f)
+		}
+	}
+	return p, nil
+}
+
+// mark is how far the backlog may forget: behind no file that is open.
+func (p *pending) mark() map[lake.ShardID]lake.Position {
+	limit := map[lake.ShardID]lake.Position{}
+	for _, f := range p.open {
+		if have, ok := limit[f.Shard]; !ok || have.After(f.Span.After) {
+			limit[f.Shard] = f.Span.After
+		}
+	}
+	mark := map[lake.ShardID]lake.Position{}
+	for _, f := range p.done {
+		if stop, ok := limit[f.Shard]; ok && f.Span.To.After(stop) {
+			continue
+		}
+		if f.Span.To.After(mark[f.Shard]) {
+			mark[f.Shard] = f.Span.To
+		}
+	}
+	return mark
+}
+
+// unit is the input of one table commit.
+type unit struct {
+	table lake.TableName
+	files []lake.File
+}
+
+// units cuts the next cycle from the open files: about so many bytes in commit
+// order, by table. A table's consumed position moves to the end of what it
+// takes, so every file of the table that begins before that end comes along.
+func (p *pending) units(bytes int64, skip map[lake.TableName]error) []unit {
+	byTable := map[lake.TableName][]lake.File{}
+	ends := map[lake.TableName]map[lake.ShardID]lake.Position{}
+	var left []lake.File
+	for _, f := range p.open {
+		t := f.Partition.Table()
+		if skip[t] != nil {
+			continue
+		}
+		if bytes <= 0 {
+			left = append(left, f)
+			continue
+		}
+		bytes -= f.Bytes
+		byTable[t] = append(byTable[t], f)
+		extend(ends, t, f)
+	}
+	for again := true; again; {
+		again = false
+		rest := left[:0]
+		for _, f := range left {
+			t := f.Partition.Table()
+			if end, ok := ends[t][f.Shard]; ok && end.After(f.Span.After) {
+				byTable[t] = append(byTable[t], f)
+				extend(ends, t, f)
+				again = true
+				continue
+			}
+			rest = append(rest, f)
+		}
+		left = rest
+	}
+	out := make([]unit, 0, len(byTable))
+	for t, files := range byTable {
+		out = append(out, unit{t, files})
+	}
+	slices.SortFunc(out, func(a, b unit) int { return cmp.Compare(a.table, b.table) })
+	return out
+}
+
+func extend(ends map[lake.TableName]map[lake.ShardID]lake.Position, t lake.TableName, f lake.File) {
+	if ends[t] == nil {
+		ends[t] = map[lake.ShardID]lake.Position{}
+	}
+	if f.Span.To.After(ends[t][f.Shard]) {
+		ends[t][f.Shard] = f.Span.To
+	}
+}
