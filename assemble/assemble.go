@@ -118,11 +118,7 @@ func (l *Local) stages(ctx context.Context) (err error) {
 	l.Names = ingest.NewNames(ingest.Caps{Types: cfg.Ingest.MaxTypes, Subtypes: cfg.Ingest.MaxSubtypes}, journal.Names())
 	l.Curator, err = curate.New(curate.Config{
 		Backlog: l.Ledger, Store: l.Store, Catalog: l.Catalog, Lines: raw.NewReader(l.Store, l.cache),
-		Limits: curate.Limits{
-			Memory: int64(cfg.Curate.Memory), Columns: cfg.Curate.Columns, Depth: cfg.Curate.Depth,
-			FileBytes: int64(cfg.Curate.FileSize), SmallFiles: cfg.Curate.CompactFiles,
-		},
-		Interval: cfg.Curate.Interval, LateAfter: lateAfter(cfg),
+		Limits: curateLimits(cfg), Interval: cfg.Curate.Interval, LateAfter: lateAfter(cfg),
 		Clock: l.Clock, Logger: l.Log, Registerer: l.Registry,
 	})
 	return err
@@ -209,6 +205,13 @@ func sources(cfg config.Config) (ingest.Sources, error) {
 		}
 		return known[lake.DefaultSource]
 	}, nil
+}
+
+func curateLimits(cfg config.Config) curate.Limits {
+	return curate.Limits{
+		Memory: int64(cfg.Curate.Memory), Columns: cfg.Curate.Columns, Depth: cfg.Curate.Depth,
+		FileBytes: int64(cfg.Curate.FileSize), SmallFiles: cfg.Curate.CompactFiles,
+	}
 }
 
 // lateAfter is the age from which an event may be a copy of one whose claim

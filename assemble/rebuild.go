@@ -43,6 +43,6 @@ func (l *Local) opRebuild(ctx context.Context, o replay.RebuildOptions, emit fun
 func (l *Local) rebuilder() *replay.Rebuilder {
 	return &replay.Rebuilder{
 		Ledger: l.Ledger, Catalog: l.Catalog, Exclusive: l.Curator.Exclusive,
-		Build: curate.BuildConfig{Store: l.Store, Lines: l.Lines, Limits: l.Curator.Limits, LateAfter: l.Curator.LateAfter},
+		Build: curate.BuildConfig{Store: l.Store, Lines: l.Lines, Limits: curateLimits(l.Config), LateAfter: lateAfter(l.Config)},
 	}
 }

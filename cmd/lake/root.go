@@ -58,12 +58,28 @@ func newRoot(a *app) *cobra.Command {
 			root.AddCommand(c)
 		}
 	}
-	add("run", newUp(a))
-	add("data", newSQL(a), newTables(a), newReplay(a))
+	add("run", newUp(a), newDemo(a), newInit(a))
+	add("data", newSend(a), newGen(a), newSQL(a), newTables(a), newReplay(a))
 	add("proof", newStatus(a), newVerify(a))
-	add("care", newQuarantine(a), newRebuild(a), newCompact(a))
-	root.AddCommand(exitCodesHelp())
+	add("care", newKeys(a), newQuarantine(a), newRebuild(a), newCompact(a))
+	root.AddCommand(newVersion(a), newDocs(), exitCodesHelp())
+	usageErrors(root)
 	return root
+}
+
+// usageErrors makes wrong arguments of every command the caller's mistake.
+func usageErrors(c *cobra.Command) {
+	if check := c.Args; check != nil {
+		c.Args = func(c *cobra.Command, args []string) error {
+			if err := check(c, args); err != nil {
+				return &usageError{fmt.Errorf("%w; see: %s --help", err, c.CommandPath())}
+			}
+			return nil
+		}
+	}
+	for _, sub := range c.Commands() {
+		usageErrors(sub)
+	}
 }
 
 func exitCodesHelp() *cobra.Command {
