@@ -16,7 +16,7 @@ func parseEpoch(b []byte) (t lake.Instant, ok bool) {
 	if len(b) > maxEpoch {
 		return 0, false
 	}
-	if n, ok := digits(b); ok {
+	if n, ok := wholeNumber(b); ok {
 		return epoch(n, 0, false, false)
 	}
 	var room [maxEpoch]byte
@@ -31,8 +31,8 @@ func parseEpoch(b []byte) (t lake.Instant, ok bool) {
 	return epoch(n, d.exp, more, d.negative)
 }
 
-// digits reads a whole number without a sign.
-func digits(b []byte) (n uint64, ok bool) {
+// wholeNumber reads digits, without a sign.
+func wholeNumber(b []byte) (n uint64, ok bool) {
 	if len(b) > exact {
 		return 0, false
 	}

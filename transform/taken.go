@@ -2,18 +2,20 @@ package transform
 
 import (
 	"bytes"
-	"strings"
+	"slices"
 )
 
 // Prefix stands before the name of a member that the lake adds to an event
 // that has one of that name already.
 const Prefix = "lake_"
 
-const addedKeys = "event_id event_type event_subtype created_datetime source shard position received_at weak_id"
+var addedKeys = [...]string{
+	"event_id", "event_type", "event_subtype", "created_datetime", "source", "shard", "position", "received_at", "weak_id",
+}
 
 // Keys returns the names of the members that the lake adds to an event, in the
 // order in which Row.Taken counts them.
-func Keys() []string { return strings.Fields(addedKeys) }
+func Keys() []string { return slices.Clone(addedKeys[:]) }
 
 // prefixed returns the bit of the added member that a top-level key, as it
 // stands in the body, means behind any number of Prefix; 0 when it means none.
@@ -25,7 +27,7 @@ func prefixed(text []byte) uint16 {
 	for bytes.HasPrefix(name, []byte(Prefix)) {
 		name = name[len(Prefix):]
 	}
-	for i, k := range Keys() {
+	for i, k := range addedKeys {
 		if string(name) == k {
 			return 1 << i
 		}

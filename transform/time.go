@@ -35,11 +35,11 @@ func ParseTime(b []byte) (t lake.Instant, ok bool) {
 	if !ok {
 		return 0, false
 	}
-	offset, ok := offset(b)
+	ahead, ok := zone(b)
 	if !ok {
 		return 0, false
 	}
-	seconds := days(year, month, day)*secondsPerDay + int64(hour*3600+minute*60+second) - offset
+	seconds := days(year, month, day)*secondsPerDay + int64(hour*3600+minute*60+second) - ahead
 	if second == 60 && seconds%secondsPerDay != 0 {
 		return 0, false
 	}
@@ -69,8 +69,8 @@ func fraction(b []byte) (micros int64, rest []byte, ok bool) {
 	return micros, b[i:], i > 1
 }
 
-// offset reads the offset from UTC in seconds.
-func offset(b []byte) (seconds int64, ok bool) {
+// zone reads the offset from UTC in seconds.
+func zone(b []byte) (seconds int64, ok bool) {
 	if len(b) == 0 || len(b) == 1 && b[0]|0x20 == 'z' {
 		return 0, true
 	}
@@ -118,6 +118,6 @@ func days(year, month, day int) int64 {
 		month, year = month+12, year-1
 	}
 	year += 400 // four-digit years stay positive; 400 years have 146,097 days
-	const epoch = 719_468 + 146_097
-	return int64(365*year+year/4-year/100+year/400+(153*month+2)/5+day-1) - epoch
+	const to1970 = 719_468 + 146_097
+	return int64(365*year+year/4-year/100+year/400+(153*month+2)/5+day-1) - to1970
 }
