@@ -55,7 +55,7 @@ func (s *Stream) openConsumers() error {
 			}
 			if last := lake.Pos(sh.next - 1); p.After(last) {
 				return lake.Errorf(lake.ErrCorrupt, damageHint,
-					"%s: consumer %q has read position %s but the log ends at %s; records are missing", id, name, p, last)
+					"%s: the consumer has read position %s of %s but the log ends at %s; records are missing", path, p, id, last)
 			}
 		}
 		if c.Positions == nil {

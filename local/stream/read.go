@@ -33,7 +33,7 @@ func (sh *shard) find(after uint64) (place, error) {
 			"%s: position %d, kept from %d", sh.id, after+1, sh.trimmed+1)
 	}
 	after = sh.skipGaps(after)
-	if after+1 >= sh.next {
+	if after >= sh.next-1 {
 		return place{}, nil
 	}
 	p := place{at: after + 1}
