@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/eventlake/lake"
 	"github.com/eventlake/lake/config"
 )
 
@@ -35,8 +37,19 @@ Start with:
 func newRoot(a *app) *cobra.Command {
 	root := &cobra.Command{
 		Use: "lake", Short: "An event-driven data lake in one program", Long: rootHelp,
-		SilenceErrors: true, SilenceUsage: true,
+		SilenceErrors: true, SilenceUsage: true, Args: cobra.ArbitraryArgs,
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return c.Help()
+			}
+			hint := "see: lake --help"
+			if near := c.SuggestionsFor(args[0]); len(near) > 0 {
+				hint = "did you mean: lake " + strings.Join(near, ", lake ")
+			}
+			return &usageError{lake.Errorf(lake.ErrNotFound, hint, "command %q", args[0])}
+		},
 	}
+	root.SuggestionsMinimumDistance = 2
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return &usageError{fmt.Errorf("%w; see: %s --help", err, c.CommandPath())}
 	})
