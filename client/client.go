@@ -46,6 +46,7 @@ type Client struct {
 	url     string
 	encoder *zstd.Encoder // nil: no compression
 	success atomic.Int64  // when a request last succeeded, unix ns
+	warned  atomic.Int64  // when a retry was last said aloud, unix ns
 }
 
 // New checks the options. ErrInvalid when the URL is none.

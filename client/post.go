@@ -71,7 +71,7 @@ func (c *Client) Post(ctx context.Context, b Batch) (Ack, error) {
 		if pause := c.o.Backoff(ack.Retries); wait < pause {
 			wait = pause
 		}
-		c.o.Logger.Log(ctx, retryLevel(ack.Retries), "send again", "after", wait, "try", ack.Retries+1, "error", err)
+		c.o.Logger.Log(ctx, c.retryLevel(ack.Retries), "send again", "after", wait, "try", ack.Retries+1, "error", err)
 		if err := sleep(ctx, wait); err != nil {
 			return ack, fmt.Errorf("send: %w", err)
 		}
@@ -83,9 +83,11 @@ func (c *Client) sinceSuccess(began time.Time) time.Duration {
 	return time.Since(began) - max(0, time.Unix(0, c.success.Load()).Sub(began))
 }
 
-// retryLevel keeps a single hiccup quiet and says aloud what lasts.
-func retryLevel(n int) slog.Level {
-	if n < 3 {
+// retryLevel says aloud what lasts, once every few seconds for all connections
+// together, and keeps the rest quiet.
+func (c *Client) retryLevel(n int) slog.Level {
+	now, last := time.Now().UnixNano(), c.warned.Load()
+	if n < 3 || now-last < int64(5*time.Second) || !c.warned.CompareAndSwap(last, now) {
 		return slog.LevelDebug
 	}
 	return slog.LevelWarn

@@ -50,6 +50,21 @@ func (r Report) Rate() float64 {
 	return float64(r.Acknowledged()) / r.Elapsed.Seconds()
 }
 
+// Add sums another Send into r; Reasons must not be nil.
+func (r *Report) Add(o Report) {
+	r.Events += o.Events
+	r.Accepted += o.Accepted
+	r.Quarantined += o.Quarantined
+	r.Dropped += o.Dropped
+	for reason, n := range o.Reasons {
+		r.Reasons[reason] += n
+	}
+	r.Bytes += o.Bytes
+	r.Requests += o.Requests
+	r.Retries += o.Retries
+	r.Elapsed += o.Elapsed
+}
+
 // Send sends all events and returns when each is acknowledged, or with the
 // first error; what was acknowledged until then is in the report. Events may
 // reach the lake in another order than they were read in.
