@@ -66,7 +66,7 @@ func Build(ctx context.Context, c BuildConfig) (Built, error) {
 		return Built{}, err
 	}
 	l := c.Limits.WithDefaults()
-	start := lake.Schema{}
+	start := lake.Schema{Columns: lake.SystemColumns(), LastID: max(c.Keep.LastID, 8)}
 	if c.Grow {
 		start = c.Keep
 	}

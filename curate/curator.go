@@ -23,8 +23,9 @@ type Curator struct {
 	tables map[lake.TableName]lake.Table    // as last seen; a commit from an old one is refused as stale
 	locks  map[lake.TableName]chan struct{} // one token each
 
-	once sync.Mutex // one Once at a time
-	enc  *parquetfile.Encoder
+	once       sync.Mutex // one Once at a time
+	enc        *parquetfile.Encoder
+	compacting sync.Mutex // one Compact at a time
 }
 
 // Report is what Once did.

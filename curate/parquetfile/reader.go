@@ -165,3 +165,11 @@ func ID(c *column.Chunk, i int) (id lake.ID) {
 	copy(id[:], c.Fixed[16*i:])
 	return id
 }
+
+// Bytes is the size of the file's pages before compression.
+func (f *File) Bytes() (n int64) {
+	for _, g := range f.file.Metadata().RowGroups {
+		n += g.TotalByteSize
+	}
+	return n
+}
