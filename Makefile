@@ -1,0 +1,86 @@
+# Bare make lists the targets; a line "target: ## text" is its help.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+GO       ?= go
+PYTHON   ?= python3
+KILLS    ?= 1000
+FUZZTIME ?= 30s
+BENCHTIME ?= 60s
+
+LINT_VERSION := v2.15.0
+LINT         := .tools/golangci-lint-$(LINT_VERSION)
+# What reads tables beside DuckDB in the tests; pinned there.
+PY_REQUIRES  := local/catalog/testdata/requirements.txt
+VENV         := .venv/.installed
+PYICEBERG    := $(CURDIR)/.venv/bin/python
+
+# Packages in which goroutines share state; the race detector costs five to ten
+# times the time, so the rest runs without it.
+RACE := ./admin/... ./client/... ./collect/... ./ingest/... ./query/... ./raw/... ./serve/... \
+        ./local/keys/... ./local/store/... ./local/stream/... ./local/ledger/... ./assemble/...
+
+.PHONY: help build test check lint unit race e2e demo bench soak fuzz docs clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## build bin/lake (needs Go and a C compiler)
+	@mkdir -p bin
+	CGO_ENABLED=1 $(GO) build -trimpath -buildvcs=auto -o bin/lake ./cmd/lake
+
+test: check unit race e2e ## everything that must hold: format, vet, lint, tests, races, crash sweeps, kills
+	@echo "all tests passed"
+
+check: lint ## format, vet and lint
+	@bad=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); \
+	  if [ -n "$$bad" ]; then echo "not formatted (run gofmt -w):"; echo "$$bad"; exit 1; fi
+	$(GO) vet ./...
+
+lint: $(LINT) ## golangci-lint with .golangci.yml
+	$(LINT) run ./...
+
+unit: $(VENV) ## every package's tests, crash sweeps included, with PyIceberg as a second reader
+	LAKE_PYICEBERG=$(PYICEBERG) $(GO) test -timeout 15m $$($(GO) list ./... | grep -v /e2e$$)
+
+race: ## the packages that share state between goroutines, under the race detector
+	$(GO) test -race -short -timeout 15m $(RACE)
+
+e2e: build $(VENV) ## the real binary: kills under load, documents, architecture
+	LAKE_BIN=$(CURDIR)/bin/lake LAKE_PYICEBERG=$(PYICEBERG) $(GO) test -count=1 -timeout 15m ./e2e/...
+
+demo: build ## see it work in ./demo-data: real and generated events, two kills, SQL, the proof
+	@bin/lake demo
+
+bench: build ## measure every stage and the whole way; BENCHTIME=60s
+	$(GO) test -run '^$$' -bench . -benchtime 1s $$($(GO) list ./... | grep -v /e2e$$) | grep -E '^(Benchmark|pkg:)'
+	$(GO) run ./bench --bin bin/lake --for $(BENCHTIME)
+
+soak: build ## kill the real binary KILLS=1000 times under load, then compare id by id
+	KILLS=$(KILLS) LAKE_BIN=$(CURDIR)/bin/lake $(GO) test -count=1 -timeout 0 -v -run TestKills ./e2e
+
+fuzz: ## every fuzz target for FUZZTIME=30s
+	@for file in $$(git grep -l '^func Fuzz' -- '*_test.go'); do \
+	  for target in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' $$file); do \
+	    echo "$$target in $$(dirname $$file)"; \
+	    $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) ./$$(dirname $$file); \
+	  done; \
+	done
+
+docs: ## write the generated parts of docs/ again
+	$(GO) run ./cmd/lake docs docs
+
+clean: ## remove what was built and the demo's data
+	rm -rf bin demo-data .tools .venv
+
+$(LINT):
+	@mkdir -p .tools
+	GOBIN=$(CURDIR)/.tools $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
+	@mv .tools/golangci-lint $@
+
+$(VENV): $(PY_REQUIRES)
+	$(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check -r $(PY_REQUIRES)
+	@touch $@
