@@ -3,15 +3,14 @@ package catalogtest
 import (
 	"context"
 	"slices"
-	"testing"
 
 	"github.com/eventlake/lake"
 )
 
-func testAbsent(t *testing.T, h *harness) {
+func testAbsent(h *harness) {
 	names, err := h.Catalog.Tables(context.Background())
 	if err != nil || len(names) != 0 {
-		t.Fatalf("tables of an empty catalog: %v, %v", names, err)
+		h.Fatalf("tables of an empty catalog: %v, %v", names, err)
 	}
 	_, err = h.Catalog.Table(context.Background(), lesson)
 	h.wantErr(err, lake.ErrNotFound)
@@ -21,30 +20,30 @@ func testAbsent(t *testing.T, h *harness) {
 	h.wantErr(err, lake.ErrNotFound)
 }
 
-func testCreate(t *testing.T, h *harness) {
+func testCreate(h *harness) {
 	f := stat(h.file(lesson, -3))
 	got := h.commit(lake.TableCommit{Table: lesson, Schema: columns(), Add: []lake.DataFile{f}})
 	h.wantFiles(got, f)
 	if got.Snapshot == 0 || got.Name != lesson || got.Location != "tables/lesson" {
-		t.Fatalf("created %+v", got)
+		h.Fatalf("created %+v", got)
 	}
 	if d := h.clock.Now().Sub(got.Time); d < 0 || d.Milliseconds() > 1 {
-		t.Fatalf("time is %s, the clock says %s", got.Time, h.clock.Now())
+		h.Fatalf("time is %s, the clock says %s", got.Time, h.clock.Now())
 	}
 	h.same(h.table(lesson), got)
 }
 
-func testTables(t *testing.T, h *harness) {
+func testTables(h *harness) {
 	for _, n := range []lake.TableName{"payment", "account", "lesson"} {
 		h.commit(lake.TableCommit{Table: n, Schema: columns()})
 	}
 	names, err := h.Catalog.Tables(context.Background())
 	if err != nil || !slices.Equal(names, []lake.TableName{"account", "lesson", "payment"}) {
-		t.Fatalf("tables: %v, %v", names, err)
+		h.Fatalf("tables: %v, %v", names, err)
 	}
 }
 
-func testAppend(t *testing.T, h *harness) {
+func testAppend(h *harness) {
 	var base lake.Table
 	var want []lake.DataFile
 	for range 100 { // over every threshold at which an adapter merges its metadata
@@ -52,7 +51,7 @@ func testAppend(t *testing.T, h *harness) {
 		before := base.Snapshot
 		base, f = h.append(base, lesson)
 		if base.Snapshot == before {
-			t.Fatal("a commit must make a new snapshot")
+			h.Fatal("a commit must make a new snapshot")
 		}
 		want = append(want, f)
 	}
@@ -60,16 +59,16 @@ func testAppend(t *testing.T, h *harness) {
 	h.same(h.table(lesson), base)
 }
 
-func testSorted(t *testing.T, h *harness) {
+func testSorted(h *harness) {
 	a, b, c := h.file(lesson, 18002), h.file(lesson, 18000), h.file(lesson, 18001)
 	got := h.commit(lake.TableCommit{Table: lesson, Schema: columns(), Add: []lake.DataFile{a, b, c}})
 	if !slices.IsSortedFunc(got.Files, func(x, y lake.DataFile) int { return slices.Compare([]byte(x.Key), []byte(y.Key)) }) {
-		t.Fatalf("files are not sorted: %v", got.Files)
+		h.Fatalf("files are not sorted: %v", got.Files)
 	}
 	h.wantFiles(h.table(lesson), a, b, c)
 }
 
-func testOwned(t *testing.T, h *harness) {
+func testOwned(h *harness) {
 	want, _ := h.append(lake.Table{}, lesson)
 	spoilt := h.table(lesson)
 	spoilt.Files[0].Key = "spoilt"
@@ -79,7 +78,7 @@ func testOwned(t *testing.T, h *harness) {
 	h.same(h.table(lesson), want)
 }
 
-func testStale(t *testing.T, h *harness) {
+func testStale(h *harness) {
 	first, _ := h.append(lake.Table{}, lesson)
 	second, _ := h.append(first, lesson)
 	for name, base := range map[string]lake.SnapshotID{"an older snapshot": first.Snapshot, "no snapshot": 0, "an unknown one": second.Snapshot + 1} {
@@ -88,20 +87,20 @@ func testStale(t *testing.T, h *harness) {
 			Table: lesson, Base: base, Schema: columns(), Add: []lake.DataFile{f}, Consumed: map[lake.ShardID]lake.Position{"shard-000": lake.Pos(9)},
 		})
 		if err == nil {
-			t.Fatalf("commit on %s passed", name)
+			h.Fatalf("commit on %s passed", name)
 		}
 		h.wantErr(err, lake.ErrStale)
 		h.same(h.table(lesson), second)
 	}
 }
 
-func testForeignBase(t *testing.T, h *harness) {
+func testForeignBase(h *harness) {
 	one, _ := h.append(lake.Table{}, "account")
 	_, err := h.Catalog.Commit(context.Background(), lake.TableCommit{Table: lesson, Base: one.Snapshot, Schema: columns()})
 	h.wantErr(err, lake.ErrStale)
 }
 
-func testReplace(t *testing.T, h *harness) {
+func testReplace(h *harness) {
 	var base lake.Table
 	var files []lake.DataFile
 	for range 20 {
@@ -122,7 +121,7 @@ func testReplace(t *testing.T, h *harness) {
 	h.wantFiles(after, append(want, f)...)
 }
 
-func testRemoveUnknown(t *testing.T, h *harness) {
+func testRemoveUnknown(h *harness) {
 	base, f := h.append(lake.Table{}, lesson)
 	other, add := h.file(lesson, 18000), h.file(lesson, 18000)
 	_, err := h.Catalog.Commit(context.Background(), lake.TableCommit{
@@ -132,7 +131,7 @@ func testRemoveUnknown(t *testing.T, h *harness) {
 	h.same(h.table(lesson), base)
 }
 
-func testAddTwice(t *testing.T, h *harness) {
+func testAddTwice(h *harness) {
 	base, f := h.append(lake.Table{}, lesson)
 	_, err := h.Catalog.Commit(context.Background(), lake.TableCommit{Table: lesson, Base: base.Snapshot, Schema: columns(), Add: []lake.DataFile{f}})
 	h.wantErr(err, lake.ErrInvalid)
@@ -142,7 +141,7 @@ func testAddTwice(t *testing.T, h *harness) {
 	h.same(h.table(lesson), base)
 }
 
-func testRemoveAll(t *testing.T, h *harness) {
+func testRemoveAll(h *harness) {
 	one, f := h.append(lake.Table{}, lesson)
 	two, g := h.append(one, lesson)
 	got := h.commit(lake.TableCommit{Table: lesson, Base: two.Snapshot, Schema: columns(), Remove: []lake.DataFile{f, g}})
@@ -152,12 +151,12 @@ func testRemoveAll(t *testing.T, h *harness) {
 	h.wantFiles(after, k)
 }
 
-func testNoFiles(t *testing.T, h *harness) {
+func testNoFiles(h *harness) {
 	base, f := h.append(lake.Table{}, lesson)
 	got := h.commit(lake.TableCommit{Table: lesson, Base: base.Snapshot, Schema: columns(), Consumed: map[lake.ShardID]lake.Position{"shard-001": lake.Pos(5)}})
 	h.wantFiles(got, f)
 	if got.Snapshot == base.Snapshot || got.Consumed["shard-001"] != lake.Pos(5) {
-		t.Fatalf("got %+v", got)
+		h.Fatalf("got %+v", got)
 	}
 	h.same(h.table(lesson), got)
 }

@@ -2,7 +2,6 @@ package catalogtest
 
 import (
 	"context"
-	"testing"
 	"time"
 
 	"github.com/eventlake/lake"
@@ -31,17 +30,17 @@ func (h *harness) wantHas(want bool, files ...lake.DataFile) {
 	}
 }
 
-func testMaintain(t *testing.T, h *harness) {
+func testMaintain(h *harness) {
 	base, old := h.grow(10)
 	h.clock.Advance(2 * keep)
 	m := h.maintain(keep)
 	if m.Snapshots != 10 || m.Files < len(old) || m.Bytes <= 0 {
-		t.Fatalf("maintenance did %+v, want 10 snapshots and at least %d files", m, len(old))
+		h.Fatalf("maintenance did %+v, want 10 snapshots and at least %d files", m, len(old))
 	}
 	h.same(h.table(lesson), base)
 	h.wantHas(false, old...)
 	h.wantHas(true, base.Files...)
-	h.Catalog = h.Reopen(t)
+	h.Catalog = h.Reopen(h)
 	h.same(h.table(lesson), base)
 	next, _ := h.append(base, lesson)
 	h.same(h.table(lesson), next)
@@ -49,25 +48,25 @@ func testMaintain(t *testing.T, h *harness) {
 	h.same(h.table(lesson), next)
 }
 
-func testMaintainGrace(t *testing.T, h *harness) {
+func testMaintainGrace(h *harness) {
 	one, f := h.append(lake.Table{}, lesson)
 	h.clock.Advance(5 * keep)
 	two := h.commit(lake.TableCommit{Table: lesson, Base: one.Snapshot, Schema: columns(), Remove: []lake.DataFile{f}})
 	// The file and its snapshot are old, but a reader may have looked up the
 	// snapshot a moment ago.
 	if m := h.maintain(keep); m.Snapshots != 0 {
-		t.Fatalf("maintenance did %+v", m)
+		h.Fatalf("maintenance did %+v", m)
 	}
 	h.wantHas(true, f)
 	h.clock.Advance(keep + time.Second)
 	if m := h.maintain(keep); m.Snapshots != 1 {
-		t.Fatalf("maintenance did %+v", m)
+		h.Fatalf("maintenance did %+v", m)
 	}
 	h.wantHas(false, f)
 	h.same(h.table(lesson), two)
 }
 
-func testMaintainYoung(t *testing.T, h *harness) {
+func testMaintainYoung(h *harness) {
 	base, _ := h.append(lake.Table{}, lesson)
 	f := h.file(lesson, 18000)
 	h.clock.Advance(keep - time.Minute)
@@ -80,34 +79,34 @@ func testMaintainYoung(t *testing.T, h *harness) {
 	h.wantFiles(h.table(lesson), got.Files...)
 }
 
-func testMaintainOrphans(t *testing.T, h *harness) {
+func testMaintainOrphans(h *harness) {
 	base, _ := h.append(lake.Table{}, lesson)
 	f := h.file(lesson, 18000)
 	h.clock.Advance(keep + time.Minute)
 	if m := h.maintain(keep); m.Files < 1 || m.Bytes < f.Bytes {
-		t.Fatalf("maintenance did %+v", m)
+		h.Fatalf("maintenance did %+v", m)
 	}
 	h.wantHas(false, f)
 	h.same(h.table(lesson), base)
 }
 
-func testMaintainTwice(t *testing.T, h *harness) {
+func testMaintainTwice(h *harness) {
 	h.grow(5)
 	h.clock.Advance(2 * keep)
 	h.maintain(keep)
 	// What the first run itself left behind may be old in the clock's time only.
 	h.maintain(keep)
 	if m := h.maintain(keep); m != (lake.Maintenance{}) {
-		t.Fatalf("maintenance did %+v again", m)
+		h.Fatalf("maintenance did %+v again", m)
 	}
 }
 
-func testMaintainAbsent(t *testing.T, h *harness) {
+func testMaintainAbsent(h *harness) {
 	_, err := h.Catalog.Maintain(context.Background(), lesson, keep)
 	h.wantErr(err, lake.ErrNotFound)
 }
 
-func testMaintainBase(t *testing.T, h *harness) {
+func testMaintainBase(h *harness) {
 	base, _ := h.grow(5)
 	h.clock.Advance(2 * keep)
 	h.maintain(keep)

@@ -4,12 +4,11 @@ import (
 	"context"
 	"errors"
 	"sync"
-	"testing"
 
 	"github.com/eventlake/lake"
 )
 
-func testRace(t *testing.T, h *harness) {
+func testRace(h *harness) {
 	var base lake.Table
 	for round := range 5 { // the first races to create
 		const writers = 4
@@ -28,7 +27,7 @@ func testRace(t *testing.T, h *harness) {
 		for i, err := range errs {
 			switch {
 			case err == nil && won >= 0:
-				t.Fatalf("round %d: writers %d and %d both won", round, won, i)
+				h.Fatalf("round %d: writers %d and %d both won", round, won, i)
 			case err == nil:
 				won = i
 			default:
@@ -36,7 +35,7 @@ func testRace(t *testing.T, h *harness) {
 			}
 		}
 		if won < 0 {
-			t.Fatalf("round %d: nobody won: %v", round, errs)
+			h.Fatalf("round %d: nobody won: %v", round, errs)
 		}
 		now := h.table(lesson)
 		h.wantFiles(now, append(base.Files, files[won])...)
@@ -44,7 +43,7 @@ func testRace(t *testing.T, h *harness) {
 	}
 }
 
-func testRetry(t *testing.T, h *harness) {
+func testRetry(h *harness) {
 	const writers, each = 4, 6
 	var wg sync.WaitGroup
 	var mu sync.Mutex
@@ -60,7 +59,7 @@ func testRetry(t *testing.T, h *harness) {
 				base, err := h.Catalog.Table(context.Background(), lesson)
 				if err != nil && !errors.Is(err, lake.ErrNotFound) {
 					mu.Lock()
-					t.Errorf("table: %v", err)
+					h.Errorf("table: %v", err)
 					mu.Unlock()
 					return
 				}
@@ -70,7 +69,7 @@ func testRetry(t *testing.T, h *harness) {
 					files = files[1:]
 				case !errors.Is(err, lake.ErrStale):
 					mu.Lock()
-					t.Errorf("commit: %v", err)
+					h.Errorf("commit: %v", err)
 					mu.Unlock()
 					return
 				}

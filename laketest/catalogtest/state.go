@@ -4,14 +4,13 @@ import (
 	"context"
 	"maps"
 	"slices"
-	"testing"
 
 	"github.com/eventlake/lake"
 )
 
 type positions = map[lake.ShardID]lake.Position
 
-func testConsumed(t *testing.T, h *harness) {
+func testConsumed(h *harness) {
 	var base lake.Table
 	for i, step := range []struct{ say, want positions }{
 		{positions{"shard-000": lake.Pos(10)}, positions{"shard-000": lake.Pos(10)}},
@@ -22,37 +21,35 @@ func testConsumed(t *testing.T, h *harness) {
 	} {
 		base = h.commit(lake.TableCommit{Table: lesson, Base: base.Snapshot, Schema: columns(), Consumed: step.say})
 		if !maps.Equal(base.Consumed, step.want) {
-			t.Fatalf("step %d: consumed is %v, want %v", i, base.Consumed, step.want)
+			h.Fatalf("step %d: consumed is %v, want %v", i, base.Consumed, step.want)
 		}
 		h.same(h.table(lesson), base)
 	}
 }
 
-func testWidePositions(t *testing.T, h *harness) {
+func testWidePositions(h *harness) {
 	p, err := lake.ParsePosition("49590338271490256608559692538361571095921575989136588898.7")
 	if err != nil {
-		t.Fatal(err)
+		h.Fatal(err)
 	}
 	base := h.commit(lake.TableCommit{Table: lesson, Schema: columns(), Consumed: positions{"shardId-000000000001": p}})
 	h.same(h.table(lesson), base)
-	if got := h.Reopen(t); true {
-		h.Catalog = got
-	}
+	h.Catalog = h.Reopen(h)
 	if got := h.table(lesson).Consumed["shardId-000000000001"]; got != p {
-		t.Fatalf("position is %s, want %s", got, p)
+		h.Fatalf("position is %s, want %s", got, p)
 	}
 }
 
-func testSummary(t *testing.T, h *harness) {
+func testSummary(h *harness) {
 	said := map[string]string{"operation": "replace", "late_duplicates": "3", "consumed": "not the positions", "empty": ""}
 	base := h.commit(lake.TableCommit{Table: lesson, Schema: columns(), Summary: said})
 	if !maps.Equal(base.Summary, said) {
-		t.Fatalf("summary is %v, want %v", base.Summary, said)
+		h.Fatalf("summary is %v, want %v", base.Summary, said)
 	}
 	h.same(h.table(lesson), base)
 	base = h.commit(lake.TableCommit{Table: lesson, Base: base.Snapshot, Schema: columns()})
 	if len(base.Summary) != 0 {
-		t.Fatalf("summary of a commit that says nothing: %v", base.Summary)
+		h.Fatalf("summary of a commit that says nothing: %v", base.Summary)
 	}
 }
 
@@ -78,17 +75,17 @@ func rich() lake.Schema {
 	)}
 }
 
-func testSchema(t *testing.T, h *harness) {
+func testSchema(h *harness) {
 	want := rich()
 	got := h.commit(lake.TableCommit{Table: lesson, Schema: want})
 	if !got.Schema.Equal(&want) || got.Schema.LastID != want.LastID {
-		t.Fatalf("schema is\n%+v, want\n%+v", got.Schema, want)
+		h.Fatalf("schema is\n%+v, want\n%+v", got.Schema, want)
 	}
-	h.Catalog = h.Reopen(t)
+	h.Catalog = h.Reopen(h)
 	h.same(h.table(lesson), got)
 }
 
-func testEvolve(t *testing.T, h *harness) {
+func testEvolve(h *harness) {
 	s := rich()
 	base := h.commit(lake.TableCommit{Table: lesson, Schema: s, Add: []lake.DataFile{h.file(lesson, 18000)}})
 	files := slices.Clone(base.Files)
@@ -120,19 +117,19 @@ func testEvolve(t *testing.T, h *harness) {
 		files = append(files, f)
 		base = h.commit(lake.TableCommit{Table: lesson, Base: base.Snapshot, Schema: s, Add: []lake.DataFile{f}})
 		if !base.Schema.Equal(&s) || base.Schema.LastID != s.LastID {
-			t.Fatalf("%s: schema is\n%+v, want\n%+v", step.name, base.Schema, s)
+			h.Fatalf("%s: schema is\n%+v, want\n%+v", step.name, base.Schema, s)
 		}
 		h.wantFiles(base, files...)
 		h.same(h.table(lesson), base)
 	}
-	h.Catalog = h.Reopen(t)
+	h.Catalog = h.Reopen(h)
 	h.same(h.table(lesson), base)
 	_, err := h.Catalog.Commit(context.Background(), lake.TableCommit{Table: lesson, Base: base.Snapshot + 1, Schema: columns()})
 	h.wantErr(err, lake.ErrStale)
 	h.same(h.table(lesson), base)
 }
 
-func testReopen(t *testing.T, h *harness) {
+func testReopen(h *harness) {
 	var base lake.Table
 	for range 12 {
 		base, _ = h.append(base, lesson)
@@ -141,10 +138,10 @@ func testReopen(t *testing.T, h *harness) {
 		Table: lesson, Base: base.Snapshot, Schema: rich(), Remove: base.Files[:2],
 		Consumed: positions{"shard-000": lake.Pos(8)}, Summary: map[string]string{"rows": "1"},
 	})
-	h.Catalog = h.Reopen(t)
+	h.Catalog = h.Reopen(h)
 	h.same(h.table(lesson), base)
 	after, _ := h.appendWith(base, rich())
-	h.Catalog = h.Reopen(t)
+	h.Catalog = h.Reopen(h)
 	h.same(h.table(lesson), after)
 }
 
@@ -155,11 +152,11 @@ func (h *harness) appendWith(base lake.Table, s lake.Schema) (lake.Table, lake.D
 	return h.commit(lake.TableCommit{Table: lesson, Base: base.Snapshot, Schema: s, Add: []lake.DataFile{f}}), f
 }
 
-func testReopenStale(t *testing.T, h *harness) {
+func testReopenStale(h *harness) {
 	one, _ := h.append(lake.Table{}, lesson)
 	two, _ := h.append(one, lesson)
 	_, err := h.Catalog.Commit(context.Background(), lake.TableCommit{Table: lesson, Base: one.Snapshot, Schema: columns(), Add: []lake.DataFile{h.file(lesson, 1)}})
 	h.wantErr(err, lake.ErrStale)
-	h.Catalog = h.Reopen(t)
+	h.Catalog = h.Reopen(h)
 	h.same(h.table(lesson), two)
 }

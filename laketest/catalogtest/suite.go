@@ -48,7 +48,7 @@ func (c *Clock) Advance(d time.Duration) {
 func Suite(t *testing.T, open func(t *testing.T, clock lake.Clock) Backend) {
 	for _, tc := range []struct {
 		name string
-		run  func(t *testing.T, h *harness)
+		run  func(h *harness)
 	}{
 		{"no table is found before its first commit", testAbsent},
 		{"first commit makes the table", testCreate},
@@ -82,7 +82,7 @@ func Suite(t *testing.T, open func(t *testing.T, clock lake.Clock) Backend) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			clock := &Clock{now: lake.SystemClock()}
-			tc.run(t, &harness{T: t, clock: clock, Backend: open(t, clock.Now)})
+			tc.run(&harness{T: t, clock: clock, Backend: open(t, clock.Now)})
 		})
 	}
 }

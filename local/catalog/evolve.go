@@ -38,11 +38,11 @@ func checkColumns(path string, cols []lake.Column, seen map[lake.ColumnID]string
 			return lake.Errorf(lake.ErrInvalid, "", "columns %s and %s have the same id %d", other, name, c.ID)
 		}
 		seen[c.ID] = name
-		if lower := strings.ToLower(c.Name); names[lower] {
+		lower := strings.ToLower(c.Name)
+		if names[lower] {
 			return lake.Errorf(lake.ErrInvalid, "", "column %s is there twice (case does not tell columns apart)", name)
-		} else {
-			names[lower] = true
 		}
+		names[lower] = true
 		switch {
 		case c.Type == lake.TypeList && (len(c.Fields) != 1 || c.Fields[0].Name != "element"):
 			return lake.Errorf(lake.ErrInvalid, "", "list %s must have one field named element", name)

@@ -18,7 +18,8 @@ const removeBatch = 256
 
 // Maintain implements lake.Catalog. A snapshot's age counts from when it was
 // replaced, so a reader that looked the table up within keep finds all its
-// files. Branches and tags that other engines made are kept.
+// files. Branches and tags that other engines made are kept. keep must be longer
+// than any writer takes from writing a data file to committing it.
 func (c *Catalog) Maintain(ctx context.Context, name lake.TableName, keep time.Duration) (lake.Maintenance, error) {
 	defer c.lock(name)()
 	var done lake.Maintenance

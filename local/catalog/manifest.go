@@ -121,6 +121,9 @@ func (c *Catalog) fromEntry(name lake.TableName, f iceberg.DataFile) (lake.DataF
 // dayOf takes the day out of a partition tuple that has only that.
 func dayOf(partition map[int]any) (lake.Day, error) {
 	for _, v := range partition {
+		if len(partition) > 1 {
+			break
+		}
 		switch v := v.(type) {
 		case iceberg.Date:
 			return lake.Day(v), nil

@@ -92,7 +92,7 @@ func TestRebuildMayChangeTypesUnderNewIDs(t *testing.T) {
 
 func TestFullDiskIsErrFullAndChangesNothing(t *testing.T) {
 	l := &life{root: t.TempDir(), fs: crashfs.New(1), now: lake.SystemClock()}
-	if err := errors.Join(mkdirReal(l.root), l.fs.Mkdir(l.root), l.open(real)); err != nil {
+	if err := errors.Join(l.fs.Mkdir(l.root), l.open(asIs)); err != nil {
 		t.Fatal(err)
 	}
 	defer func() {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"path/filepath"
 
 	"modernc.org/sqlite"
@@ -41,6 +42,11 @@ INSERT OR IGNORE INTO iceberg_namespace_properties VALUES ('` + Name + `', '` + 
 const rowsWhere = ` WHERE catalog_name = '` + Name + `' AND table_namespace = '` + Name + `' AND (iceberg_type = 'TABLE' OR iceberg_type IS NULL)`
 
 func openRows(ctx context.Context, path string) (*rows, error) {
+	// SQLite does its own file work, so its directory must be a real one even
+	// where the other files go through another disk.FS.
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return nil, err
+	}
 	u := url.URL{Scheme: "file", Path: filepath.ToSlash(path), RawQuery: "_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_txlock=immediate"}
 	db, err := sql.Open("sqlite", u.String())
 	if err != nil {

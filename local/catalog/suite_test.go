@@ -65,6 +65,3 @@ func exists(t testing.TB, root string, key lake.Key) bool {
 	}
 	return err == nil
 }
-
-// mkdirReal makes the real directory of the SQLite file.
-func mkdirReal(root string) error { return os.MkdirAll(filepath.Join(root, "tables"), 0o755) }
