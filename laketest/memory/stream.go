@@ -96,7 +96,7 @@ func (s *Stream) find(id lake.ShardID, after lake.Position) (*streamShard, int, 
 }
 
 // Read implements lake.Stream. Bodies are copied into b.Buf.
-func (s *Stream) Read(ctx context.Context, id lake.ShardID, after lake.Position, max int, b *lake.Batch) error {
+func (s *Stream) Read(ctx context.Context, id lake.ShardID, after lake.Position, want int, b *lake.Batch) error {
 	b.Shard, b.Records, b.Buf = id, b.Records[:0], b.Buf[:0]
 	if err := ctx.Err(); err != nil {
 		return err
@@ -112,7 +112,7 @@ func (s *Stream) Read(ctx context.Context, id lake.ShardID, after lake.Position,
 		b.Buf = append(b.Buf, r.Body...)
 		r.Body = b.Buf[at:len(b.Buf):len(b.Buf)]
 		b.Records = append(b.Records, r)
-		if len(b.Buf) >= max {
+		if len(b.Buf) >= want {
 			break
 		}
 	}

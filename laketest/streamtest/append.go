@@ -13,8 +13,8 @@ func roundTrip(t *testing.T, s Subject) {
 	ctx, st := s.ctx(t), s.Open(t)
 	e := Event(1, 7, 100)
 	e.Body = []byte("not \x00 JSON \xff at all\n")
-	appendAll(t, ctx, st, []lake.Event{e})
-	for _, rs := range All(t, ctx, st, nil, 1, 1<<20) {
+	appendAll(ctx, t, st, []lake.Event{e})
+	for _, rs := range All(ctx, t, st, nil, 1, 1<<20) {
 		for _, r := range rs {
 			if !same(r, e) || r.Received < e.Received || r.Position.IsZero() {
 				t.Fatalf("got %+v, want %+v", r, e)
@@ -25,9 +25,9 @@ func roundTrip(t *testing.T, s Subject) {
 
 func emptyAppend(t *testing.T, s Subject) {
 	ctx, st := s.ctx(t), s.Open(t)
-	appendAll(t, ctx, st, nil)
-	appendAll(t, ctx, st, []lake.Event{})
-	All(t, ctx, st, nil, 0, 1<<20)
+	appendAll(ctx, t, st, nil)
+	appendAll(ctx, t, st, []lake.Event{})
+	All(ctx, t, st, nil, 0, 1<<20)
 }
 
 // inOrder checks that each writer's numbers ascend in every shard and that each
@@ -56,8 +56,8 @@ func inOrder(t *testing.T, got map[lake.ShardID][]lake.Record) {
 
 func orderInCall(t *testing.T, s Subject) {
 	ctx, st := s.ctx(t), s.Open(t)
-	appendAll(t, ctx, st, Events(0, 0, 400, 120))
-	got := All(t, ctx, st, nil, 400, 1<<20)
+	appendAll(ctx, t, st, Events(0, 0, 400, 120))
+	got := All(ctx, t, st, nil, 400, 1<<20)
 	inOrder(t, got)
 	if len(got) < 2 {
 		t.Errorf("400 events are all in %d shard", len(got))
@@ -67,18 +67,18 @@ func orderInCall(t *testing.T, s Subject) {
 func orderOfCalls(t *testing.T, s Subject) {
 	ctx, st := s.ctx(t), s.Open(t)
 	for i := range 20 {
-		appendAll(t, ctx, st, Events(0, 10*i, 10, 60))
+		appendAll(ctx, t, st, Events(0, 10*i, 10, 60))
 	}
-	inOrder(t, All(t, ctx, st, nil, 200, 1<<20))
+	inOrder(t, All(ctx, t, st, nil, 200, 1<<20))
 }
 
 func sameShard(t *testing.T, s Subject) {
 	ctx, st := s.ctx(t), s.Open(t)
 	for range 3 {
-		appendAll(t, ctx, st, Events(0, 0, 50, 60))
+		appendAll(ctx, t, st, Events(0, 0, 50, 60))
 	}
 	home := map[lake.ID]lake.ShardID{}
-	for shard, rs := range All(t, ctx, st, nil, 150, 1<<20) {
+	for shard, rs := range All(ctx, t, st, nil, 150, 1<<20) {
 		for _, r := range rs {
 			if other, ok := home[r.ID]; ok && other != shard {
 				t.Fatalf("copies of %s are in %s and %s", r.ID, shard, other)
@@ -102,18 +102,18 @@ func concurrent(t *testing.T, s Subject) {
 		})
 	}
 	wg.Wait()
-	inOrder(t, All(t, ctx, st, nil, writers*calls*each, 1<<20))
+	inOrder(t, All(ctx, t, st, nil, writers*calls*each, 1<<20))
 }
 
 func bodiesNotKept(t *testing.T, s Subject) {
 	ctx, st := s.ctx(t), s.Open(t)
 	events := Events(0, 0, 20, 80)
-	appendAll(t, ctx, st, events)
+	appendAll(ctx, t, st, events)
 	for i := range events {
 		clear(events[i].Body)
 		events[i] = lake.Event{}
 	}
-	inOrder(t, All(t, ctx, st, nil, 20, 1<<20))
+	inOrder(t, All(ctx, t, st, nil, 20, 1<<20))
 }
 
 func bigBodies(t *testing.T, s Subject) {
@@ -122,9 +122,9 @@ func bigBodies(t *testing.T, s Subject) {
 	for i, size := range []int{40, s.MaxBody, 1 << 16, 1<<16 + 1, s.MaxBody - 1, 127, 128, 1 << 14} {
 		events = append(events, Event(0, i, min(size, s.MaxBody)))
 	}
-	appendAll(t, ctx, st, events[:2])
-	appendAll(t, ctx, st, events[2:])
-	inOrder(t, All(t, ctx, st, nil, len(events), 1<<20))
+	appendAll(ctx, t, st, events[:2])
+	appendAll(ctx, t, st, events[2:])
+	inOrder(t, All(ctx, t, st, nil, len(events), 1<<20))
 }
 
 func tooBig(t *testing.T, s Subject) {
@@ -144,9 +144,9 @@ func logTime(t *testing.T, s Subject) {
 			events[i].Received -= 1_000_000 // the clock was set back
 		}
 	}
-	appendAll(t, ctx, st, events[:30])
-	appendAll(t, ctx, st, events[30:])
-	for id, rs := range All(t, ctx, st, nil, len(events), 1<<20) {
+	appendAll(ctx, t, st, events[:30])
+	appendAll(ctx, t, st, events[30:])
+	for id, rs := range All(ctx, t, st, nil, len(events), 1<<20) {
 		var last lake.Instant
 		for _, r := range rs {
 			_, n := number(t, r.Body)

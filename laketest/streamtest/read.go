@@ -12,18 +12,18 @@ import (
 func anyPosition(t *testing.T, s Subject) {
 	ctx, st := s.ctx(t), s.Open(t)
 	for i := range 6 {
-		appendAll(t, ctx, st, Events(0, i*30, 30, 200))
+		appendAll(ctx, t, st, Events(0, i*30, 30, 200))
 	}
-	for id, rs := range All(t, ctx, st, nil, 180, 1<<20) {
+	for id, rs := range All(ctx, t, st, nil, 180, 1<<20) {
 		for i := 0; i <= len(rs); i += 7 {
 			var after lake.Position
 			if i > 0 {
 				after = rs[i-1].Position
 			}
-			for _, max := range []int{1, 500, 1 << 20} {
-				again := shardFrom(t, ctx, st, id, after, max)
+			for _, piece := range []int{1, 500, 1 << 20} {
+				again := shardFrom(ctx, t, st, id, after, piece)
 				if len(again) != len(rs)-i {
-					t.Fatalf("%s after %s, max %d: %d records, want %d", id, after, max, len(again), len(rs)-i)
+					t.Fatalf("%s after %s, max %d: %d records, want %d", id, after, piece, len(again), len(rs)-i)
 				}
 				for j, r := range again {
 					if want := rs[i+j]; !same(r, want.Event) || r.Position != want.Position || r.Received != want.Received {
@@ -37,9 +37,9 @@ func anyPosition(t *testing.T, s Subject) {
 
 func severalReaders(t *testing.T, s Subject) {
 	ctx, st := s.ctx(t), s.Open(t)
-	appendAll(t, ctx, st, Events(0, 0, 200, 100))
-	All(t, ctx, st, nil, 200, 1<<20)
-	ids := shards(t, ctx, st)
+	appendAll(ctx, t, st, Events(0, 0, 200, 100))
+	All(ctx, t, st, nil, 200, 1<<20)
+	ids := shards(ctx, t, st)
 	counts := make([]int, 4)
 	var wg sync.WaitGroup
 	for i := range counts {
@@ -72,18 +72,18 @@ func severalReaders(t *testing.T, s Subject) {
 func maxBytes(t *testing.T, s Subject) {
 	ctx, st := s.ctx(t), s.Open(t)
 	const size = 1000
-	appendAll(t, ctx, st, Events(0, 0, 100, size))
+	appendAll(ctx, t, st, Events(0, 0, 100, size))
 	var b lake.Batch
-	for id, rs := range All(t, ctx, st, nil, 100, 1<<20) {
+	for id, rs := range All(ctx, t, st, nil, 100, 1<<20) {
 		if len(rs) < 8 {
 			continue
 		}
-		for _, max := range []int{-1, 0, 1, size, 3 * size} {
-			if err := st.Read(ctx, id, lake.Position{}, max, &b); err != nil {
+		for _, piece := range []int{-1, 0, 1, size, 3 * size} {
+			if err := st.Read(ctx, id, lake.Position{}, piece, &b); err != nil {
 				t.Fatal(err)
 			}
-			if n := len(b.Records); n < 1 || n > max/size+2 {
-				t.Errorf("max %d returned %d records of %d bytes", max, n, size)
+			if n := len(b.Records); n < 1 || n > piece/size+2 {
+				t.Errorf("max %d returned %d records of %d bytes", piece, n, size)
 			}
 		}
 	}
@@ -91,8 +91,8 @@ func maxBytes(t *testing.T, s Subject) {
 
 func reuse(t *testing.T, s Subject) {
 	ctx, st := s.ctx(t), s.Open(t)
-	appendAll(t, ctx, st, Events(0, 0, 60, 300))
-	want := All(t, ctx, st, nil, 60, 1<<20)
+	appendAll(ctx, t, st, Events(0, 0, 60, 300))
+	want := All(ctx, t, st, nil, 60, 1<<20)
 	var b lake.Batch
 	for range 2 {
 		for id, rs := range want {
@@ -121,17 +121,17 @@ func reuse(t *testing.T, s Subject) {
 func waitWakes(t *testing.T, s Subject) {
 	ctx, st := s.ctx(t), s.Open(t)
 	errs := make(chan error)
-	ids := shards(t, ctx, st)
+	ids := shards(ctx, t, st)
 	for _, id := range ids {
 		go func() { errs <- st.Wait(ctx, id, lake.Position{}) }()
 	}
-	appendAll(t, ctx, st, Events(0, 0, 400, 60))
+	appendAll(ctx, t, st, Events(0, 0, 400, 60))
 	for range ids {
 		if err := <-errs; err != nil {
 			t.Fatalf("wait: %v", err)
 		}
 	}
-	for id, rs := range All(t, ctx, st, nil, 400, 1<<20) {
+	for id, rs := range All(ctx, t, st, nil, 400, 1<<20) {
 		if err := st.Wait(ctx, id, rs[0].Position); len(rs) > 1 && err != nil {
 			t.Fatalf("wait where there is a record: %v", err)
 		}
@@ -141,7 +141,7 @@ func waitWakes(t *testing.T, s Subject) {
 func waitCancelled(t *testing.T, s Subject) {
 	st := s.Open(t)
 	ctx, cancel := context.WithCancel(s.ctx(t))
-	id := shards(t, ctx, st)[0]
+	id := shards(ctx, t, st)[0]
 	errs := make(chan error)
 	go func() { errs <- st.Wait(ctx, id, lake.Position{}) }()
 	cancel()
@@ -167,9 +167,9 @@ func trimmed(t *testing.T, s Subject) {
 	}
 	ctx, st := s.ctx(t), s.Open(t)
 	for i := range 50 {
-		appendAll(t, ctx, st, Events(0, i*8, 8, 500))
+		appendAll(ctx, t, st, Events(0, i*8, 8, 500))
 	}
-	want := All(t, ctx, st, nil, 400, 1<<20)
+	want := All(ctx, t, st, nil, 400, 1<<20)
 	for id, rs := range want {
 		s.Trim(t, st, id, rs[len(rs)/2].Position)
 	}
@@ -186,7 +186,7 @@ func trimmed(t *testing.T, s Subject) {
 		if err := st.Read(ctx, sh.ID, lake.Position{}, 1, &b); !errors.Is(err, lake.ErrTrimmed) {
 			t.Errorf("%s: reading what was trimmed: %v, want lake.ErrTrimmed", sh.ID, err)
 		}
-		kept := shardFrom(t, ctx, st, sh.ID, sh.Trimmed, 1<<20)
+		kept := shardFrom(ctx, t, st, sh.ID, sh.Trimmed, 1<<20)
 		if len(kept) == 0 || len(kept) >= len(rs) {
 			t.Fatalf("%s: %d of %d records kept", sh.ID, len(kept), len(rs))
 		}
@@ -206,10 +206,10 @@ func reopen(t *testing.T, s Subject) {
 	var before map[lake.ShardID][]lake.Record
 	n := 0
 	for round := range 4 {
-		appendAll(t, ctx, st, Events(0, n, 40, 150))
+		appendAll(ctx, t, st, Events(0, n, 40, 150))
 		n += 40
 		st = s.Reopen(t, st)
-		got := All(t, ctx, st, nil, n, 1<<20)
+		got := All(ctx, t, st, nil, n, 1<<20)
 		inOrder(t, got)
 		for id, rs := range before {
 			for i, r := range rs {

@@ -45,14 +45,14 @@ func (s Subject) ctx(t *testing.T) context.Context {
 	return ctx
 }
 
-func appendAll(t *testing.T, ctx context.Context, st lake.Stream, events []lake.Event) {
+func appendAll(ctx context.Context, t *testing.T, st lake.Stream, events []lake.Event) {
 	t.Helper()
 	if err := st.Append(ctx, events); err != nil {
 		t.Fatalf("append %d events: %v", len(events), err)
 	}
 }
 
-func shards(t *testing.T, ctx context.Context, st lake.Stream) []lake.ShardID {
+func shards(ctx context.Context, t *testing.T, st lake.Stream) []lake.ShardID {
 	t.Helper()
 	list, err := st.Shards(ctx)
 	if err != nil {
@@ -71,17 +71,17 @@ func shards(t *testing.T, ctx context.Context, st lake.Stream) []lake.ShardID {
 // All reads every shard from a position on (the beginning when from has none)
 // until it has want records and every shard has said once that it ended. It
 // checks that positions ascend, and that no more records come.
-func All(t *testing.T, ctx context.Context, st lake.Stream, from map[lake.ShardID]lake.Position, want, max int) map[lake.ShardID][]lake.Record {
+func All(ctx context.Context, t *testing.T, st lake.Stream, from map[lake.ShardID]lake.Position, want, piece int) map[lake.ShardID][]lake.Record {
 	t.Helper()
 	out := map[lake.ShardID][]lake.Record{}
 	total, round := 0, 0
 	for {
-		for _, id := range shards(t, ctx, st) {
+		for _, id := range shards(ctx, t, st) {
 			at := from[id]
 			if n := len(out[id]); n > 0 {
 				at = out[id][n-1].Position
 			}
-			rs := shardFrom(t, ctx, st, id, at, max)
+			rs := shardFrom(ctx, t, st, id, at, piece)
 			out[id] = append(out[id], rs...)
 			total += len(rs)
 		}
@@ -101,12 +101,12 @@ func All(t *testing.T, ctx context.Context, st lake.Stream, from map[lake.ShardI
 }
 
 // shardFrom reads a shard to its end. Records are copies.
-func shardFrom(t *testing.T, ctx context.Context, st lake.Stream, id lake.ShardID, after lake.Position, max int) []lake.Record {
+func shardFrom(ctx context.Context, t *testing.T, st lake.Stream, id lake.ShardID, after lake.Position, piece int) []lake.Record {
 	t.Helper()
 	var b lake.Batch
 	var out []lake.Record
 	for {
-		if err := st.Read(ctx, id, after, max, &b); err != nil {
+		if err := st.Read(ctx, id, after, piece, &b); err != nil {
 			t.Fatalf("read %s after %s: %v", id, after, err)
 		}
 		if b.Shard != id {

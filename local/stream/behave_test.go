@@ -59,6 +59,17 @@ func (f slowFile) Sync() error {
 	return f.File.Sync()
 }
 
+// queued waits until so many bytes wait for their sync.
+func queued(t *testing.T, s *stream.Stream, bytes int64) {
+	t.Helper()
+	for s.Stats().Queued < bytes {
+		if t.Context().Err() != nil {
+			t.Fatal("nothing comes")
+		}
+		time.Sleep(100 * time.Microsecond)
+	}
+}
+
 func TestConcurrentCallsShareASync(t *testing.T) {
 	fsys := slow{crashfs.New(1), make(chan struct{})}
 	var mu sync.Mutex
@@ -80,18 +91,14 @@ func TestConcurrentCallsShareASync(t *testing.T) {
 		})
 	}
 	send(0)
-	fsys.hold <- struct{}{} // the writer is about to store the first
-	// The rest can only wait. How many have come so far shows in the queue.
+	queued(t, s, 50) // the writer has it, or is about to; its sync waits
 	const more = 50
 	for n := range more {
 		send(n + 1)
 	}
-	for s.Stats().Queued < more*50 && len(synced) < 2 {
-		time.Sleep(time.Millisecond)
-		if func() bool { mu.Lock(); defer mu.Unlock(); return len(synced) >= 1 }() && s.Stats().Queued >= (more-1)*50 {
-			break
-		}
-	}
+	// Each is a run of its own: 21 bytes, an id and the body. That is more than
+	// was reserved for it, so the sum is reached when all are encoded.
+	queued(t, s, (more+1)*(21+16+50))
 	close(fsys.hold)
 	wg.Wait()
 	total := 0
@@ -111,9 +118,7 @@ func TestACancelledCallReturnsWhileItsSyncIsStuck(t *testing.T) {
 	errs := make(chan error)
 	events := streamtest.Events(0, 0, 3, 50)
 	go func() { errs <- s.Append(ctx, events) }()
-	for s.Stats().Queued == 0 {
-		time.Sleep(time.Millisecond)
-	}
+	queued(t, s, 1)
 	cancel()
 	if err := <-errs; !errors.Is(err, context.Canceled) {
 		t.Fatalf("err = %v", err)
@@ -136,9 +141,7 @@ func TestFullQueueRefusesWithoutStoring(t *testing.T) {
 	s := open(t, fsys, dir, stream.Options{Shards: 1, MaxQueue: 10_000})
 	errs := make(chan error)
 	go func() { errs <- s.Append(t.Context(), streamtest.Events(0, 0, 1, 20_000)) }() // alone, any size passes
-	for s.Stats().Queued == 0 {
-		time.Sleep(time.Millisecond)
-	}
+	queued(t, s, 1)
 	err := s.Append(t.Context(), streamtest.Events(0, 1, 1, 50))
 	if !errors.Is(err, lake.ErrFull) || lake.Hint(err) == "" {
 		t.Errorf("err = %v", err)
@@ -278,9 +281,7 @@ func TestCloseStoresWhatWaitsAndRefusesTheRest(t *testing.T) {
 	s := open(t, fsys, dir, stream.Options{Shards: 1})
 	errs := make(chan error, 1)
 	go func() { errs <- s.Append(t.Context(), streamtest.Events(0, 0, 5, 50)) }()
-	for s.Stats().Queued == 0 {
-		time.Sleep(time.Millisecond)
-	}
+	queued(t, s, 1)
 	waiting := make(chan error, 1)
 	go func() { waiting <- s.Wait(t.Context(), one, lake.Pos(1000)) }()
 	closed := make(chan error, 1)

@@ -52,7 +52,7 @@ func (sh *shard) find(after uint64) (place, error) {
 
 // Read implements lake.Stream. A batch may hold fewer bytes than wanted when
 // damage follows; the next Read reports it.
-func (s *Stream) Read(ctx context.Context, id lake.ShardID, after lake.Position, max int, b *lake.Batch) error {
+func (s *Stream) Read(ctx context.Context, id lake.ShardID, after lake.Position, want int, b *lake.Batch) error {
 	b.Shard, b.Records, b.Buf = id, b.Records[:0], b.Buf[:0]
 	sh, err := s.shard(id)
 	if err != nil {
@@ -62,10 +62,7 @@ func (s *Stream) Read(ctx context.Context, id lake.ShardID, after lake.Position,
 	if err != nil {
 		return err
 	}
-	left := max
-	if left <= 0 {
-		left = 1
-	}
+	left := max(want, 1)
 	for left > 0 {
 		if err := ctx.Err(); err != nil {
 			return err
