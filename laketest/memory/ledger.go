@@ -35,6 +35,7 @@ type owner struct {
 	position    lake.Position
 	fingerprint uint32
 	time        lake.Instant
+	heirOf      *owner // the committed owner whose claim had expired
 }
 
 // NewLedger makes an empty ledger whose claims expire ttl after the owner's
@@ -53,8 +54,18 @@ func NewLedger(ttl time.Duration) *Ledger {
 func (l *Ledger) Crash() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	maps.DeleteFunc(l.claims, func(_ lake.ID, o owner) bool { return o.position.After(l.positions[o.shard]) })
+	for id, o := range l.claims {
+		switch {
+		case l.durable(&o):
+		case o.heirOf != nil:
+			l.claims[id] = *o.heirOf
+		default:
+			delete(l.claims, id)
+		}
+	}
 }
+
+func (l *Ledger) durable(o *owner) bool { return !o.position.After(l.positions[o.shard]) }
 
 // Claim implements lake.Ledger. A claim from behind the shard's position that
 // nobody owns is answered Owned and not recorded: what became of its record is
@@ -84,9 +95,15 @@ func (l *Ledger) Claim(ctx context.Context, shard lake.ShardID, claims []lake.Cl
 			out[i] = lake.Conflict
 		default:
 			out[i] = lake.Owned
-			if c.Position.After(l.positions[shard]) {
-				l.claims[c.ID] = owner{shard, c.Position, c.Fingerprint, c.Time}
+			if !c.Position.After(l.positions[shard]) {
+				continue
 			}
+			heirOf := o.heirOf
+			if ok && l.durable(&o) {
+				o.heirOf = nil
+				heirOf = &o
+			}
+			l.claims[c.ID] = owner{shard, c.Position, c.Fingerprint, c.Time, heirOf}
 		}
 	}
 	return nil

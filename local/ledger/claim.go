@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 
 	"github.com/eventlake/lake"
 )
@@ -187,12 +188,27 @@ func (l *Ledger) decide(sh *shard, claims []lake.Claim, out []lake.Outcome) {
 			continue
 		}
 		if hot != nil {
+			l.disown(hot)
 			*hot = fresh
 		} else {
 			l.active.insert(&fresh, w.hash[i])
 		}
 		sh.tentative = append(sh.tentative, fresh)
 	}
+}
+
+// disown makes place for the heir of an expired claim. A committed one is kept
+// for the next run, as long as its heir may still be forgotten by a crash. A
+// tentative one is taken off its shard's: committed after its heir, it would
+// come back from the log as the owner; that is rare, a shard that lags by a
+// claim's lifetime. mu is held.
+func (l *Ledger) disown(e *entry) {
+	sh := l.state.shards[e.owner.shard()]
+	if e.owner.position() <= sh.committed {
+		l.replaced[id{e.hi, e.lo}] = *e
+		return
+	}
+	sh.tentative = slices.DeleteFunc(sh.tentative, func(t entry) bool { return t.owner == e.owner })
 }
 
 // Owner is who owns an ID.

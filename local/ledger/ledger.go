@@ -46,12 +46,13 @@ type Ledger struct {
 
 	mu            sync.Mutex
 	state         *state
-	active        *table // claims since the last sealing
-	sealing       *table // claims on their way into a run; nil when there are none
-	spare         *table // an empty table that keeps its memory
-	runs          []*run // as state.runs
-	lastRun       uint64 // the highest run number used
-	seen          uint32 // the latest log time of any claim
+	active        *table       // claims since the last sealing
+	sealing       *table       // claims on their way into a run; nil when there are none
+	spare         *table       // an empty table that keeps its memory
+	replaced      map[id]entry // committed claims that expired and have heirs in the active table
+	runs          []*run       // as state.runs
+	lastRun       uint64       // the highest run number used
+	seen          uint32       // the latest log time of any claim
 	snapshotBytes int64
 	tail          int64 // bytes of the log behind the snapshot, without the last segment
 	markDirty     bool  // the curated mark moved since the last commit
@@ -104,6 +105,7 @@ func newLedger(fsys disk.FS, dir string, o Options) *Ledger {
 		hotClaims: max(o.HotBytes/2/59, 1),
 		state:     newState(),
 		active:    newTable(tableSeed()),
+		replaced:  map[id]entry{},
 		merging:   make(chan struct{}, 1),
 		scratch:   &scratch{},
 	}

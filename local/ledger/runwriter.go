@@ -35,7 +35,7 @@ func writeRun(fsys disk.FS, dir string, number uint64, pace func(int) error,
 	claims func(add func(*entry) error) error) (info runInfo, err error) {
 	w := &runWriter{
 		pace: pace, info: runInfo{Number: number},
-		out: make([]byte, 0, writeBuffer), block: make([]byte, blockSize),
+		block: make([]byte, blockSize),
 	}
 	errEmpty := fmt.Errorf("run %d would be empty", number)
 	err = disk.WriteWhole(fsys, runPath(dir, number), func(out io.Writer) error {

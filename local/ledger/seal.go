@@ -13,14 +13,15 @@ import (
 // sealJob moves the claims of one table into a run, writes the snapshot that
 // goes with it, and deletes the log before both.
 type sealJob struct {
-	table   *table
-	view    *view // the state when the segment began
-	head    snapshot
-	covers  int64 // bytes of log that can go
-	horizon uint32
-	done    chan struct{} // closed when it has ended
-	err     error         // ErrFull: to be tried again; set before done
-	retry   time.Time     // not before
+	table    *table
+	replaced map[id]entry
+	view     *view // the state when the segment began
+	head     snapshot
+	covers   int64 // bytes of log that can go
+	horizon  uint32
+	done     chan struct{} // closed when it has ended
+	err      error         // ErrFull: to be tried again; set before done
+	retry    time.Time     // not before
 }
 
 // retryAfter is how long sealing waits for room on the disk.
@@ -96,9 +97,10 @@ func (l *Ledger) rotate() error {
 	head := v.head()
 	head.Segment, head.Next, head.Last = next.number, l.next, l.state.last
 	l.job = &sealJob{
-		table: l.active, view: v, head: head, covers: l.tail,
+		table: l.active, replaced: l.replaced, view: v, head: head, covers: l.tail,
 		horizon: l.horizon(), done: make(chan struct{}),
 	}
+	l.replaced = map[id]entry{}
 	l.sealing = l.active
 	l.active, l.spare = l.spare, nil
 	if l.active == nil {
@@ -151,7 +153,7 @@ func (l *Ledger) sealOnce(job *sealJob) error {
 	number := l.lastRun
 	l.mu.Unlock()
 	info, err := writeRun(l.fs, l.dir, number, l.unpaced, func(add func(*entry) error) error {
-		return sealedClaims(job.table, job.view.committed, job.horizon, add)
+		return job.claims(add)
 	})
 	if err != nil {
 		return fmt.Errorf("write run %d: %w", number, err)
@@ -211,21 +213,20 @@ func (l *Ledger) dropLog(before uint64) error {
 // unpaced is the pace of sealing, which commits may wait for: none.
 func (l *Ledger) unpaced(int) error { return l.ctx.Err() }
 
-// sealedClaims feeds the committed claims of a table, sorted by ID.
-func sealedClaims(t *table, committed []uint64, horizon uint32, add func(*entry) error) error {
+// claims feeds the committed claims of the job's table, sorted by ID.
+func (j *sealJob) claims(add func(*entry) error) error {
 	var sorted []entry
-	for c := range t.cells {
+	for c := range j.table.cells {
 		sorted = sorted[:0]
-		slots := t.cells[c].slots
+		slots := j.table.cells[c].slots
 		for i := range slots {
-			e := &slots[i]
-			if e.owner == 0 || e.time < horizon {
-				continue
+			e := slots[i]
+			if e.owner != 0 && !j.committed(&e) {
+				e = j.replaced[id{e.hi, e.lo}] // mostly none
 			}
-			if n := int(e.owner.shard()); n >= len(committed) || e.owner.position() > committed[n] {
-				continue // tentative
+			if e.owner != 0 && e.time >= j.horizon {
+				sorted = append(sorted, e)
 			}
-			sorted = append(sorted, *e)
 		}
 		sortEntries(sorted)
 		for i := range sorted {
@@ -235,6 +236,11 @@ func sealedClaims(t *table, committed []uint64, horizon uint32, add func(*entry)
 		}
 	}
 	return nil
+}
+
+func (j *sealJob) committed(e *entry) bool {
+	n := int(e.owner.shard())
+	return n < len(j.view.committed) && e.owner.position() <= j.view.committed[n]
 }
 
 // sortEntries sorts by ID.

@@ -136,7 +136,7 @@ func readSegment(fsys disk.FS, dir string, number uint64, last bool, from func(f
 	}
 	const readAhead = 1 << 20
 	body := io.NewSectionReader(f, segmentHeader, size-segmentHeader)
-	in := frames{r: bufio.NewReaderSize(body, readAhead), offset: segmentHeader, left: size - segmentHeader}
+	in := frames{r: bufio.NewReaderSize(body, int(min(size, readAhead))), offset: segmentHeader, left: size - segmentHeader}
 	next = first
 	for {
 		seq, payload, whole, err := in.next()

@@ -58,7 +58,7 @@ func writeSnapshot(fsys disk.FS, dir string, head snapshot, v *view) (size int64
 	tallies := v.Books()
 	head.Books = len(tallies)
 	err = disk.WriteWhole(fsys, filepath.Join(dir, snapshotName), func(w io.Writer) error {
-		const buffer = 256 << 10
+		const buffer = 32 << 10
 		out := snapshotWriter{w: bufio.NewWriterSize(w, buffer)}
 		out.frame(head)
 		part := snapshotPart{Files: make([]lake.File, 0, partItems)}
@@ -121,7 +121,7 @@ func readSnapshot(fsys disk.FS, dir string) (head snapshot, s *state, size int64
 		return head, nil, 0, err
 	}
 	const buffer = 256 << 10
-	in := frames{r: bufio.NewReaderSize(f, buffer), left: size}
+	in := frames{r: bufio.NewReaderSize(f, int(min(size, buffer))), left: size}
 	var seq uint64
 	decode := func(doc any) error {
 		at, payload, _, err := in.next()
