@@ -59,6 +59,7 @@ func operator(raw json.RawMessage, above []condition, found *[]scan) error {
 		} else if s.Name == "seq_scan" {
 			return errors.New("a scan without the name of its table")
 		}
+		return gather(fields["children"], nil, found) // the rest of it, which is much, are values
 	case `"LOGICAL_FILTER"`, `"LOGICAL_PROJECTION"`:
 		var n node
 		if err := json.Unmarshal(raw, &n); err != nil {
