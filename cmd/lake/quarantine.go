@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -201,28 +200,23 @@ func newQuarantineExport(a *app) *cobra.Command {
 		Use: "export", Short: "Write entries as NDJSON",
 		Example: "  lake quarantine export -o refused.ndjson\n  lake quarantine export --bodies | sed s/old/new/ | lake send -",
 		Args:    cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) (err error) {
+		RunE: func(c *cobra.Command, _ []string) error {
 			filter, err := f.filter()
 			if err != nil {
 				return err
 			}
-			var w io.Writer = a.out
-			if output != "-" {
-				file, err := os.Create(output)
-				if err != nil {
-					return err
-				}
-				defer func() { err = errors.Join(err, file.Close()) }()
-				w = file
-			}
-			n, err := a.entries(c, assemble.QuarantineArgs{Filter: filter, Bodies: true}, func(e *quarantine.Entry) error {
-				if bodies {
-					_, err := fmt.Fprintln(w, strings.ReplaceAll(string(e.Content()), "\n", " "))
-					return err
-				}
-				return json.NewEncoder(w).Encode(e)
+			var n int64
+			err = a.toOutput(output, func(w io.Writer) (err error) {
+				n, err = a.entries(c, assemble.QuarantineArgs{Filter: filter, Bodies: true}, func(e *quarantine.Entry) error {
+					if bodies {
+						_, err := fmt.Fprintln(w, strings.ReplaceAll(string(e.Content()), "\n", " "))
+						return err
+					}
+					return json.NewEncoder(w).Encode(e)
+				})
+				return err
 			})
-			if err == nil && output != "-" {
+			if err == nil && output != "" {
 				fmt.Fprintf(a.err, "%s entries written to %s\n", count(n), output)
 			}
 			return err
@@ -230,7 +224,7 @@ func newQuarantineExport(a *app) *cobra.Command {
 	}
 	f.add(c)
 	c.Flags().BoolVar(&f.retried, "retried", false, "also entries that were sent again")
-	c.Flags().StringVarP(&output, "output", "o", "-", "file to write; - is standard output")
+	c.Flags().StringVarP(&output, "output", "o", "", "file to write (default standard output)")
 	c.Flags().BoolVar(&bodies, "bodies", false, "only the bodies as they came, one a line")
 	return c
 }

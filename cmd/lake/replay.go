@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -124,23 +123,19 @@ func emitted(ctx context.Context, s *session, args assemble.ReplayArgs, done *re
 	return err
 }
 
-func (a *app) replayFile(ctx context.Context, s *session, args assemble.ReplayArgs, target string, done *replay.Published) (err error) {
-	w := a.out
-	if target != "-" {
-		file, err := os.Create(target)
-		if err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, file.Close()) }()
-		w = file
+func (a *app) replayFile(ctx context.Context, s *session, args assemble.ReplayArgs, target string, done *replay.Published) error {
+	if target == "-" {
+		target = ""
 	}
-	return emitted(ctx, s, args, done, func(events []assemble.ReplayEvent) error {
-		for _, e := range events {
-			if _, err := io.WriteString(w, e.Body+"\n"); err != nil {
-				return err
+	return a.toOutput(target, func(w io.Writer) error {
+		return emitted(ctx, s, args, done, func(events []assemble.ReplayEvent) error {
+			for _, e := range events {
+				if _, err := io.WriteString(w, e.Body+"\n"); err != nil {
+					return err
+				}
 			}
-		}
-		return nil
+			return nil
+		})
 	})
 }
 
