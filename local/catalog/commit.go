@@ -47,6 +47,11 @@ func (c *Catalog) commit(ctx context.Context, tc lake.TableCommit) (*state, erro
 		if now != tc.Base {
 			return nil, fmt.Errorf("the snapshot is %d: %w", now, lake.ErrStale)
 		}
+		for _, f := range tc.Add {
+			if err := c.checkFile(f); err != nil {
+				return nil, err
+			}
+		}
 		p, err := c.plan(old, tc)
 		if err != nil {
 			return nil, err
@@ -84,11 +89,6 @@ func (c *Catalog) checkCommit(tc lake.TableCommit) error {
 		}
 		seen[f.Key] = true
 	}
-	for _, f := range tc.Add {
-		if err := c.checkFile(f); err != nil {
-			return err
-		}
-	}
 	return nil
 }
 
@@ -113,7 +113,7 @@ func (c *Catalog) plan(old *state, tc lake.TableCommit) (*staged, error) {
 	}
 	location := c.place.uri(c.place.location(tc.Table))
 	if old == nil {
-		m, err := fresh(location, schema)
+		m, err := fresh(location, schema, c.clock().Time().UnixMilli())
 		if err != nil {
 			return nil, fmt.Errorf("new table: %w", err)
 		}

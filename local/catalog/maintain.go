@@ -3,7 +3,6 @@ package catalog
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"path/filepath"
 	"time"
 
@@ -74,11 +73,11 @@ func (c *Catalog) expire(ctx context.Context, st *state, limit lake.Instant, don
 	if err != nil {
 		return nil, false, err
 	}
-	stamp, err := c.stamp(b, st)
+	mark, err := stamp(b, st.meta.LastSequenceNumber(), max(c.clock().Time().UnixMilli(), st.meta.LastUpdatedMillis()))
 	if err != nil {
 		return nil, false, err
 	}
-	if err := forget(b, st.meta, append(ids, stamp)); err != nil {
+	if err := forget(b, st.meta, append(ids, mark)); err != nil {
 		return nil, false, err
 	}
 	p := c.newStage(st.table.Name, st.uri)
@@ -93,18 +92,6 @@ func (c *Catalog) expire(ctx context.Context, st *state, limit lake.Instant, don
 		done.Snapshots += len(ids)
 	}
 	return p.next, won, err
-}
-
-// stamp sets the builder's time of update, which it takes from the snapshots
-// that are added or else from the machine's clock; that one may have gone back,
-// and then the metadata would be refused. The snapshot that it adds for this
-// must be removed again.
-func (c *Catalog) stamp(b *table.MetadataBuilder, st *state) (int64, error) {
-	s := table.Snapshot{
-		SnapshotID: rand.Int64N(1<<62) + 1, SequenceNumber: st.meta.LastSequenceNumber(),
-		TimestampMs: max(c.clock().Time().UnixMilli(), st.meta.LastUpdatedMillis()),
-	}
-	return s.SnapshotID, b.AddSnapshot(&s)
 }
 
 // garbageFile is a file that could be removed.

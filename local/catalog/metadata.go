@@ -2,7 +2,9 @@ package catalog
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"math/rand/v2"
 	"strconv"
 	"time"
 
@@ -36,8 +38,9 @@ func properties() iceberg.Properties {
 }
 
 // fresh is the metadata of a table that does not exist yet, with the schema's
-// own column ids (iceberg-go's CreateTable would give out new ones).
-func fresh(location string, s *iceberg.Schema) (table.Metadata, error) {
+// own column ids (iceberg-go's CreateTable would give out new ones); at is now,
+// in ms.
+func fresh(location string, s *iceberg.Schema, at int64) (table.Metadata, error) {
 	b, err := table.NewMetadataBuilder(2)
 	if err != nil {
 		return nil, err
@@ -59,12 +62,25 @@ func fresh(location string, s *iceberg.Schema) (table.Metadata, error) {
 		func() error { return b.SetDefaultSpecID(-1) },
 		func() error { return b.SetLoc(location) },
 		func() error { return b.SetProperties(properties()) },
+		func() error {
+			id, err := stamp(b, 0, at)
+			return errors.Join(err, b.RemoveSnapshots([]int64{id}, false))
+		},
 	} {
 		if err := step(); err != nil {
 			return nil, err
 		}
 	}
 	return b.Build()
+}
+
+// stamp sets the builder's time of update, in ms, which it otherwise takes from
+// the machine's clock; that one may have gone back, and then the metadata would
+// be refused. It adds a snapshot for this, whose id it returns and which must be
+// removed again.
+func stamp(b *table.MetadataBuilder, sequence, at int64) (int64, error) {
+	s := table.Snapshot{SnapshotID: rand.Int64N(1<<62) + 1, SequenceNumber: sequence, TimestampMs: at}
+	return s.SnapshotID, b.AddSnapshot(&s)
 }
 
 // checkSpec reports lake.ErrInvalid when the table is not partitioned as the

@@ -224,3 +224,32 @@ func count(t *testing.T, root string) int {
 	}
 	return len(es)
 }
+
+func TestRowLevelDeletesOfAnotherEngineAreRefusedNotIgnored(t *testing.T) {
+	ctx := context.Background()
+	root, c, base := stand(t)
+	tbl, err := foreign(t, root).LoadTable(ctx, table.Identifier{catalog.Name, "lesson"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec := tbl.Spec()
+	id := spec.Field(0).FieldID
+	b, err := iceberg.NewDataFileBuilder(spec, iceberg.EntryContentPosDeletes, tbl.Location()+"/data/deletes.parquet", iceberg.ParquetFile,
+		map[int]any{id: iceberg.Date(18000)}, map[int]string{id: "date"}, nil, 1, 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tx := tbl.NewTransaction()
+	if err := tx.NewRowDelta(nil).AddDeletes(b.Build()).Commit(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tx.Commit(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Table(ctx, "lesson"); !errors.Is(err, lake.ErrInvalid) || lake.Hint(err) == "" {
+		t.Fatalf("error is %v", err)
+	}
+	if _, err := c.Commit(ctx, lake.TableCommit{Table: "lesson", Base: base.Snapshot, Schema: base.Schema}); err == nil {
+		t.Fatal("committed on top of what it cannot read")
+	}
+}

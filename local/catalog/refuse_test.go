@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/eventlake/lake"
 	"github.com/eventlake/lake/laketest/crashfs"
@@ -210,5 +211,32 @@ func TestReadOnlyDirectoryIsAClearError(t *testing.T) {
 	}
 	if _, err := catalog.Open(context.Background(), filepath.Join(t.TempDir(), "a?b"), catalog.Options{}); !errors.Is(err, lake.ErrInvalid) {
 		t.Fatalf("error is %v", err)
+	}
+}
+
+func TestClockThatGoesBackOrIsFarOffStopsNothing(t *testing.T) {
+	ctx, root := context.Background(), t.TempDir()
+	now, err := lake.ParseDay("2001-01-01")
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := now.Start()
+	c := open(t, root, catalog.Options{Clock: func() lake.Instant { return at }})
+	var base lake.Table
+	for i, jump := range []time.Duration{0, time.Hour, -48 * time.Hour, time.Second, 30 * 365 * 24 * time.Hour, -time.Hour} {
+		at = at.Add(jump)
+		before := base.Time
+		if base, err = c.Commit(ctx, lake.TableCommit{Table: "lesson", Base: base.Snapshot, Schema: afterSchema()}); err != nil {
+			t.Fatalf("commit %d: %v", i, err)
+		}
+		if base.Time < before {
+			t.Fatalf("commit %d: time went back from %s to %s", i, before, base.Time)
+		}
+		if _, err := c.Maintain(ctx, "lesson", time.Minute); err != nil {
+			t.Fatalf("maintain %d: %v", i, err)
+		}
+	}
+	if got, err := open(t, root, catalog.Options{}).Table(ctx, "lesson"); err != nil || got.Snapshot != base.Snapshot {
+		t.Fatalf("%v, %v", got, err)
 	}
 }
