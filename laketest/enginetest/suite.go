@@ -278,20 +278,21 @@ func invalid(t *testing.T, tables *Tables, e lake.Engine) {
 		tables.commit(t, name, numberColumns(), nil, nil)
 	}
 	for sql, want := range map[string]string{
-		"":                                       "no statement",
-		" ; -- nothing":                          "no statement",
-		"SELCT 1":                                "syntax error",
-		"SELECT":                                 "SELECT clause without selection list",
-		"SELECT nope FROM push_event":            `"nope" not found`,
-		"SELECT * FROM push_evnt":                "push_evnt does not exist",
-		"SELECT 1; SELECT 2":                     "2 statements",
-		"SELECT 'x'::INTEGER":                    "Could not convert",
-		"SELECT unknown_function(1)":             "unknown_function does not exist",
-		"SELECT (SELECT 1":                       "syntax error",
-		"SELECT 1e999":                           "too large",
-		"SELECT '\x00'":                          "NUL",
-		"EXPLAIN":                                "syntax error",
-		"SELECT sum(event_type) FROM push_event": "No function matches",
+		"":                            "no statement",
+		" ; -- nothing":               "no statement",
+		"SELCT 1":                     "syntax error",
+		"SELECT":                      "SELECT clause without selection list",
+		"SELECT nope FROM push_event": `"nope" not found`,
+		"SELECT * FROM push_event, duckdb_tables()": "together with",
+		"SELECT * FROM push_evnt":                   "push_evnt does not exist",
+		"SELECT 1; SELECT 2":                        "2 statements",
+		"SELECT 'x'::INTEGER":                       "Could not convert",
+		"SELECT unknown_function(1)":                "unknown_function does not exist",
+		"SELECT (SELECT 1":                          "syntax error",
+		"SELECT 1e999":                              "too large",
+		"SELECT '\x00'":                             "NUL",
+		"EXPLAIN":                                   "syntax error",
+		"SELECT sum(event_type) FROM push_event":    "No function matches",
 	} {
 		_, err := ask(t, e, sql)
 		if !errors.Is(err, lake.ErrInvalid) || !strings.Contains(fmt.Sprint(err), want) {

@@ -27,6 +27,17 @@ var safeTableFunctions = []string{
 var unsafeFunctions = []string{
 	"current_setting", "getenv", "write_log", "sleep_ms", "currval", "nextval", "json_execute_serialized_sql",
 	"json_serialize_plan", "query", "query_table", "getvariable",
+	"pg_sleep", "pg_get_viewdef",
+}
+
+// unsafeViews are tables of DuckDB's own that tell about the machine.
+var unsafeViews = []string{"pg_settings", "duckdb_logs"}
+
+// ownPrefixes begin the names of DuckDB's own tables and table functions.
+var ownPrefixes = []string{"duckdb_", "pragma_", "pg_", "sqlite_"}
+
+func own(name string) bool {
+	return slices.ContainsFunc(ownPrefixes, func(p string) bool { return strings.HasPrefix(name, p) })
 }
 
 // mentions is what a checked statement talks about, in lower case.
@@ -108,9 +119,13 @@ func (m *mentions) look(node map[string]any) error {
 	}
 	switch word("type") {
 	case "base_table":
-		m.add(word("table_name"), word("schema_name"))
+		table := word("table_name")
+		if slices.Contains(unsafeViews, table) {
+			return fail(lake.ErrInvalid, onlyReading, fmt.Sprintf("table %q is not allowed", table))
+		}
+		m.add(table, word("schema_name"))
 	case "show_ref":
-		m.add(strings.Trim(word("table_name"), `"`), "")
+		m.others = m.others || word("table_name") != "" // SHOW TABLES and the like; DESCRIBE holds a query
 	case "table_function":
 		f, ok := node["function"].(map[string]any)
 		if !ok {
@@ -120,7 +135,7 @@ func (m *mentions) look(node map[string]any) error {
 		if !ok || !slices.Contains(safeTableFunctions, strings.ToLower(fn)) {
 			return fail(lake.ErrInvalid, "SQL here reads the lake's tables only, see: SHOW TABLES", fmt.Sprintf("table function %q is not allowed", fn))
 		}
-		m.others = m.others || strings.Contains(fn, "_") // the catalog's own functions
+		m.others = m.others || own(strings.ToLower(fn))
 	}
 	if ctes, ok := node["cte_map"].(map[string]any); ok {
 		m.define(ctes)
@@ -132,7 +147,7 @@ func (m *mentions) look(node map[string]any) error {
 }
 
 func (m *mentions) add(table, schema string) {
-	if table == "" || table == "tables" || schema != "" && schema != "main" {
+	if table == "" || own(table) || schema != "" && schema != "main" {
 		m.others = true
 		return
 	}

@@ -156,6 +156,9 @@ func (e *Engine) prepare(ctx context.Context, sql string) (j job, err error) {
 			return j, err
 		}
 	}
+	if said.others && (!planned || len(found) > 0) {
+		return j, fail(lake.ErrInvalid, "ask one after the other", "tables of the lake cannot be read together with DuckDB's own")
+	}
 	j.db = &e.runner
 	if planned && len(found) == 0 {
 		j.db = &e.planner.database // constants, SHOW, DESCRIBE: no rows of any table
