@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 )
 
 const tempPrefix = "sql-"
@@ -50,5 +49,5 @@ func abandoned(e fs.DirEntry) bool {
 	if err != nil || n <= 0 || n == os.Getpid() {
 		return false
 	}
-	return errors.Is(syscall.Kill(n, 0), syscall.ESRCH)
+	return gone(n)
 }
