@@ -215,12 +215,12 @@ func (r *rig) rows(table lake.Table) []string {
 	}
 	var out []string
 	for _, line := range r.query(table, "select to_json(columns)::varchar from (select * exclude ("+system[2:]+
-		"), shard, position::ubigint as p from t) as columns order by shard, p") {
+		"), shard, position::ubigint as lake_p from t) as columns order by shard, lake_p") {
 		var m map[string]json.RawMessage
 		if err := json.Unmarshal([]byte(line), &m); err != nil {
 			r.t.Fatal(err)
 		}
-		delete(m, "p")
+		delete(m, "lake_p")
 		delete(m, "shard")
 		keys := make([]string, 0, len(m))
 		for k, v := range m {

@@ -11,8 +11,8 @@ import (
 )
 
 // HashRows calls fn with a hash of what each row has in the leaf. It depends
-// on path and values only, not on ids; a null has the hash 0, and a long the
-// hash of the double of the same value.
+// on path and values only, not on ids; a row without any value in the leaf has the
+// hash 0, and a long the hash of the double of the same value.
 func (c *Chunk) HashRows(l *Leaf, fn func(row int, h uint64)) {
 	seed := xxh3.HashString(strings.Join(l.Path, "\x00"))
 	var buf []byte
@@ -26,7 +26,6 @@ func (c *Chunk) HashRows(l *Leaf, fn func(row int, h uint64)) {
 			}
 			if l.MaxRep > 0 {
 				buf = append(buf, c.Rep[slot], def)
-				empty = empty && def == 0
 			}
 			if def == l.MaxDef {
 				empty = false
