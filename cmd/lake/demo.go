@@ -267,7 +267,9 @@ func (d *demo) show(ctx context.Context, truth gen.Truth) error {
 
 const demoSum = "select (select count(*) from events where source = 'default') as events, (select sum(amount_cents)::bigint from payment) as cents"
 
-func normalLines(s string) string { return string(bytes.ReplaceAll([]byte(s), []byte("\r\n"), []byte("\n"))) }
+func normalLines(s string) string {
+	return string(bytes.ReplaceAll([]byte(s), []byte("\r\n"), []byte("\n")))
+}
 
 // prove verifies the stopped lake and says what to try next.
 func (d *demo) prove(ctx context.Context) (err error) {
