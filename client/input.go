@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"sync/atomic"
 
 	"github.com/klauspost/compress/gzip"
@@ -107,7 +108,7 @@ func (in *Input) Close() error {
 // decompress looks at the first bytes for what kind of file it is.
 func (in *Input) decompress(r *bufio.Reader) (io.Reader, error) {
 	head, err := r.Peek(1)
-	if err == nil && bytes.Contains([]byte("\x1f\x28PB\xfd\xff\xfe"), head) {
+	if err == nil && strings.IndexByte("\x1f\x28PB\xfd\xff\xfe", head[0]) >= 0 {
 		head, err = r.Peek(6) // text is not waited for: it may come slowly
 	}
 	if err != nil && !errors.Is(err, io.EOF) {

@@ -200,7 +200,7 @@ func backoff(n int) time.Duration {
 	if n < 8 {
 		d = 100 * time.Millisecond << (n - 1)
 	}
-	return d/2 + rand.N(d/2) //nolint:gosec // spreading load needs no secrecy
+	return d/2 + rand.N(d/2)
 }
 
 // halve posts both halves of a batch that is too large; a single event that is

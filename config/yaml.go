@@ -56,7 +56,7 @@ func (r *reader) syntax(err error) {
 	text := strings.TrimPrefix(err.Error(), "yaml: ")
 	line := 0
 	if m := regexp.MustCompile(`^line (\d+): `).FindStringSubmatch(text); m != nil {
-		line, _ = strconv.Atoi(m[1]) //nolint:errcheck // digits only; a number too long for int is no line
+		line, _ = strconv.Atoi(m[1]) // digits only; a number too long for an int is no line
 		text = text[len(m[0]):]
 	}
 	r.problem(line, "", "YAML wants spaces, not tabs, and the same depth for keys of one section", "%s", text)

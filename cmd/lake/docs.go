@@ -19,7 +19,7 @@ func newDocs() *cobra.Command {
 		Use: "docs DIR", Short: "Write the generated parts of the documents", Hidden: true, Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			cli := commandReference(c.Root())
-			if err := os.WriteFile(filepath.Join(args[0], "cli.md"), []byte(cli), 0o644); err != nil { //nolint:gosec // a document
+			if err := os.WriteFile(filepath.Join(args[0], "cli.md"), []byte(cli), 0o644); err != nil {
 				return err
 			}
 			return replaceBetween(filepath.Join(args[0], "configuration.md"),
@@ -40,7 +40,7 @@ func replaceBetween(path, begin, end, text string) error {
 		return lake.Errorf(lake.ErrInvalid, "put the two marks back", "%s has no %q and %q", path, strings.TrimSpace(begin), end)
 	}
 	whole := string(before) + begin + text + end + string(after)
-	return os.WriteFile(path, []byte(whole), 0o644) //nolint:gosec // a document
+	return os.WriteFile(path, []byte(whole), 0o644)
 }
 
 // commandReference is every command with its flags in Markdown.

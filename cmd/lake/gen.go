@@ -108,7 +108,7 @@ func (a *app) gen(ctx context.Context, f genFlags) error {
 	if err != nil {
 		return fmt.Errorf("write the truth: %w", err)
 	}
-	return os.WriteFile(f.truth, append(text, '\n'), 0o644) //nolint:gosec // for everybody to read
+	return os.WriteFile(f.truth, append(text, '\n'), 0o644)
 }
 
 // writeEvents writes every line; each is told how many there are now and then.

@@ -31,7 +31,7 @@ func newInit(a *app) *cobra.Command {
 			if force {
 				mode = os.O_CREATE | os.O_WRONLY | os.O_TRUNC
 			}
-			file, err := os.OpenFile(path, mode, 0o644) //nolint:gosec // it holds no secret
+			file, err := os.OpenFile(path, mode, 0o644)
 			if errors.Is(err, os.ErrExist) {
 				return lake.Errorf(lake.ErrExists, "use --force to replace it, or - to print", "%s", path)
 			}
