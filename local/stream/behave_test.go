@@ -537,3 +537,47 @@ func TestAReadOnlyDirectoryIsAnError(t *testing.T) {
 		t.Errorf("err = %v", err)
 	}
 }
+
+func TestReadingAllocatesNothingPerEvent(t *testing.T) {
+	for name, cache := range map[string]int64{"from memory": 0, "from the file": -1} {
+		t.Run(name, func(t *testing.T) {
+			const n = 2000
+			s := open(t, crashfs.New(1), dir, stream.Options{Shards: 1, CacheBytes: cache})
+			must(t, s.Append(t.Context(), streamtest.Events(0, 0, n, 300)))
+			var b lake.Batch
+			ctx := context.Background()
+			allocs := testing.AllocsPerRun(20, func() {
+				if err := s.Read(ctx, one, lake.Position{}, 1<<30, &b); err != nil || len(b.Records) != n {
+					t.Fatalf("%d records, %v", len(b.Records), err)
+				}
+			})
+			if allocs > 10 { // a file's handle and the like, once a call
+				t.Errorf("%.0f allocations for %d events", allocs, n)
+			}
+			must(t, s.Close())
+		})
+	}
+}
+
+// TestASearchBehindDamageIsNotSlowedByHostileBodies fills bodies with what
+// looks like heads of large frames.
+func TestASearchBehindDamageIsNotSlowedByHostileBodies(t *testing.T) {
+	fsys := crashfs.New(1)
+	s := open(t, fsys, dir, stream.Options{Shards: 1})
+	e := streamtest.Event(0, 0, 0)
+	for len(e.Body) < 4<<20 {
+		e.Body = append(e.Body, 0, 0, 0, 0, 0, 0, 0x40, 0, 'L', 'F', 1, 1, 1, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0)
+	}
+	must(t, s.Append(t.Context(), []lake.Event{e}))
+	must(t, s.Append(t.Context(), streamtest.Events(0, 1, 1, 50)))
+	must(t, s.Close())
+	paths, _ := segments(t, fsys)
+	must(t, fsys.Damage(paths[0], flip(64+8)))
+	start := time.Now()
+	if problems := check(t, fsys); len(problems) != 1 || problems[0].Lost.To != lake.Pos(1) {
+		t.Errorf("problems %v", problems)
+	}
+	if took := time.Since(start); took > 20*time.Second {
+		t.Errorf("took %s", took)
+	}
+}

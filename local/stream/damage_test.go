@@ -189,7 +189,7 @@ func TestATornTailIsCut(t *testing.T) {
 		{"some bytes of a frame are missing", cut(17), perCall},
 		{"zeros instead of a frame's end", func(b []byte) []byte { clear(b[len(b)-300:]); return b }, perCall},
 		{"garbage after the last frame", func(b []byte) []byte { return append(b, garbage...) }, 0},
-		{"a head without a body", func(b []byte) []byte { return append(b, b[64:64+32]...) }, 0},
+		{"a head without a body", func(b []byte) []byte { return append(b, b[64:64+40]...) }, 0},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -13,15 +13,18 @@
 //	        first of the segment before u64 | salt u64 | log time so far i64 |
 //	        zeros | CRC32C of all before it u32
 //	frame:  CRC32C u32 | length of the body u32 | 'L' 'F' version kind | records u32 |
-//	        first position u64 | log time of the last record i64 | body
+//	        first position u64 | log time of the last record i64 |
+//	        CRC32C of the head so far but its first 4 bytes u32 | zero u32 | body
 //	body:   runs of records with one source and one log time:
 //	        length of source uvarint | source | log time i64 | records uvarint |
 //	        bytes of lengths uvarint | bytes of bodies uvarint |
 //	        lengths uvarint each | ids 16 bytes each | bodies
 //
-// A frame's CRC starts from the salt and covers everything after itself, so that
-// no client can send a body that reads as a frame. A frame of kind gap has no
-// body: its positions were lost to damage, and Repair said so.
+// A frame's CRC covers everything after itself, the head's own one lets a reader
+// trust a length before it has the body. Both start from the salt, so that no
+// client can send a body that reads as a frame, or make the search for the next
+// frame behind a damaged one slow. A frame of kind gap has no body: its positions
+// were lost to damage, and Repair said so.
 //
 // # Durability
 //

@@ -9,7 +9,8 @@ import (
 )
 
 const (
-	frameHeaderSize = 32
+	frameHeaderSize = 40
+	frameHeadEnd    = 32 // where the head's own CRC is
 
 	// frameTarget is the size at which a frame takes no further records. A read
 	// checks whole frames, so a large one costs readers of small pieces.
@@ -42,9 +43,9 @@ func (f frame) last() uint64 { return f.first + f.count - 1 }
 // size is the frame's length in the file.
 func (f frame) size() int64 { return frameHeaderSize + int64(f.length) }
 
-// parseFrame reads a frame's head; ok is false when it cannot be one. b has at
+// parseFrame reads a frame's head; ok is false when it does not check. b has at
 // least frameHeaderSize bytes.
-func parseFrame(b []byte) (f frame, ok bool) {
+func parseFrame(b []byte, salt uint32) (f frame, ok bool) {
 	_ = b[frameHeaderSize-1]
 	f.crc = binary.LittleEndian.Uint32(b)
 	length := binary.LittleEndian.Uint32(b[4:])
@@ -54,6 +55,7 @@ func parseFrame(b []byte) (f frame, ok bool) {
 	f.time = lake.Instant(binary.LittleEndian.Uint64(b[24:]))
 	switch {
 	case b[8] != 'L' || b[9] != 'F' || b[10] != formatVersion:
+	case binary.LittleEndian.Uint32(b[frameHeadEnd:]) != headCRC(b, salt):
 	case f.count == 0 || f.first == 0 || f.first+f.count < f.first || length > maxFrameBody:
 	case f.kind == kindGap && length == 0:
 		ok = true
@@ -71,7 +73,13 @@ func sealFrame(b []byte, f frame, salt uint32) {
 	binary.LittleEndian.PutUint32(b[12:], uint32(f.count))
 	binary.LittleEndian.PutUint64(b[16:], f.first)
 	binary.LittleEndian.PutUint64(b[24:], uint64(f.time))
+	binary.LittleEndian.PutUint32(b[frameHeadEnd:], headCRC(b, salt))
 	binary.LittleEndian.PutUint32(b, frameCRC(b, salt))
+}
+
+// headCRC computes the CRC of a frame's head alone.
+func headCRC(b []byte, salt uint32) uint32 {
+	return crc32.Update(salt, castagnoli(), b[4:frameHeadEnd])
 }
 
 // frameCRC computes the CRC of a whole frame.

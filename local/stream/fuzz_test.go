@@ -50,7 +50,7 @@ func TestFramesComeBackFromAnyPosition(t *testing.T) {
 	for range 200 {
 		events := randomEvents(rng, 1+rng.IntN(40))
 		b := makeFrame(events, 100, 7)
-		f, ok := parseFrame(b)
+		f, ok := parseFrame(b, 7)
 		if !ok || !f.valid(b[frameHeaderSize:]) || frameCRC(b, 7) != f.crc || frameCRC(b, 8) == f.crc {
 			t.Fatalf("frame %+v does not check", f)
 		}
@@ -92,7 +92,7 @@ func FuzzFrame(f *testing.F) {
 		}
 		b := append(make([]byte, frameHeaderSize), body...)
 		sealFrame(b, frame{kind: kindRecords, count: uint64(count), first: 10, time: 1}, 0)
-		fr, ok := parseFrame(b)
+		fr, ok := parseFrame(b, 0)
 		if !ok {
 			return
 		}

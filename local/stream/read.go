@@ -116,7 +116,7 @@ func (sh *shard) readFile(p place, left *int, b *lake.Batch) (next uint64, err e
 		return p.at, err
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
-	r := &fileReader{file: file, path: p.file.path, length: p.length, batch: b}
+	r := &fileReader{file: file, salt: sh.stream.salt, path: p.file.path, length: p.length, batch: b}
 	offset := p.from.offset
 	if p.from.first != p.at {
 		if offset, err = sh.seek(r, p); err != nil {
@@ -130,7 +130,7 @@ func (sh *shard) readFile(p place, left *int, b *lake.Batch) (next uint64, err e
 		p.file.resume = mark{next, offset}
 	}()
 	for *left > 0 && next <= p.until {
-		f, data, err := r.frame(offset, next, *left, sh.stream.salt)
+		f, data, err := r.frame(offset, next, *left)
 		if err != nil {
 			return next, err
 		}
@@ -180,6 +180,7 @@ func (g *segment) noteMark(first uint64, offset int64) {
 type fileReader struct {
 	file   disk.File
 	path   string
+	salt   uint32
 	length int64 // bytes of the file that may be read
 	batch  *lake.Batch
 	data   []byte // what was read last
@@ -220,7 +221,7 @@ func (r *fileReader) head(offset int64, first uint64) (frame, error) {
 	if err != nil {
 		return frame{}, err
 	}
-	f, ok := parseFrame(b)
+	f, ok := parseFrame(b, r.salt)
 	if !ok || f.first != first {
 		return f, damaged(r.path, offset, "no frame of position %d", first)
 	}
@@ -228,12 +229,12 @@ func (r *fileReader) head(offset int64, first uint64) (frame, error) {
 }
 
 // frame reads a whole frame that holds a position, and checks it.
-func (r *fileReader) frame(offset int64, at uint64, left int, salt uint32) (frame, []byte, error) {
+func (r *fileReader) frame(offset int64, at uint64, left int) (frame, []byte, error) {
 	b, err := r.load(offset, frameHeaderSize, left+left/8+window, true)
 	if err != nil {
 		return frame{}, nil, err
 	}
-	f, ok := parseFrame(b)
+	f, ok := parseFrame(b, r.salt)
 	if !ok || at < f.first || at > f.last() {
 		return f, nil, damaged(r.path, offset, "no frame of position %d", at)
 	}
@@ -241,7 +242,7 @@ func (r *fileReader) frame(offset int64, at uint64, left int, salt uint32) (fram
 	if b, err = r.load(offset, size, left+left/8+window, true); err != nil {
 		return f, nil, err
 	}
-	if b = b[:size]; frameCRC(b, salt) != f.crc {
+	if b = b[:size]; frameCRC(b, r.salt) != f.crc {
 		return f, nil, damaged(r.path, offset, "the checksum of positions %d to %d does not match", f.first, f.last())
 	}
 	return f, b, nil

@@ -83,7 +83,7 @@ func (w *walker) at(offset int64) (frame, []byte, error) {
 	if len(b) < frameHeaderSize {
 		return frame{}, nil, errBad
 	}
-	f, ok := parseFrame(b)
+	f, ok := parseFrame(b, w.salt)
 	if !ok || offset+f.size() > w.size {
 		return frame{}, nil, errBad
 	}
@@ -99,6 +99,7 @@ func (w *walker) at(offset int64) (frame, []byte, error) {
 // search looks for the next valid frame behind the offset whose first position
 // is at least atLeast, and moves there. It returns io.EOF when there is none.
 func (w *walker) search(ctx context.Context, atLeast uint64) error {
+	magic := []byte{'L', 'F', formatVersion} // 8 bytes into a frame
 	for offset := w.offset + 1; ; {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -110,19 +111,28 @@ func (w *walker) search(ctx context.Context, atLeast uint64) error {
 		if len(b) < frameHeaderSize {
 			return io.EOF
 		}
-		// The magic is 8 bytes into a frame.
-		i := bytes.Index(b[8:], []byte{'L', 'F', formatVersion})
-		if i < 0 {
-			offset += int64(len(b) - 10)
-			continue
+		last := len(b) - frameHeaderSize // where the last whole head in b could begin
+		i := 0
+		for ; i <= last; i++ {
+			n := bytes.Index(b[i+8:last+8+len(magic)], magic)
+			if n < 0 {
+				i = last + 1
+				break
+			}
+			i += n
+			if f, ok := parseFrame(b[i:], w.salt); ok && f.first >= atLeast {
+				break
+			}
 		}
 		offset += int64(i)
-		f, _, err := w.at(offset)
-		switch {
-		case err == nil && f.first >= atLeast:
+		if i > last {
+			continue
+		}
+		switch _, _, err := w.at(offset); {
+		case err == nil:
 			w.offset = offset
 			return nil
-		case err != nil && !errors.Is(err, errBad) && !errors.Is(err, io.EOF):
+		case !errors.Is(err, errBad):
 			return err
 		}
 		offset++
