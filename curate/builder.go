@@ -86,7 +86,7 @@ func (b *builder) boundTo(f lake.File) lake.Position {
 
 func (b *builder) line(ctx context.Context, f lake.File, line []byte) error {
 	fields := &b.fields
-	body, err := raw.Split(line, fields)
+	body, err := split(line, fields)
 	if err != nil {
 		return err
 	}
@@ -157,7 +157,7 @@ func (b *builder) settle(ctx context.Context) error {
 			b.late.Add(e.book, 1)
 			continue
 		}
-		body, err := raw.Split(b.deferred.lines[e.from:e.to], &b.fields)
+		body, err := split(b.deferred.lines[e.from:e.to], &b.fields)
 		if err != nil {
 			return err
 		}

@@ -97,7 +97,7 @@ func (s *Shredder) putText(o *object, f *field, quoted, text []byte, escaped boo
 	switch {
 	case c != nil && c.kind == lake.TypeString:
 	case c != nil && c.kind == lake.TypeTimestamp && !escaped:
-		if t, ok := parseTime(text); ok {
+		if t, ok := ParseTime(text); ok {
 			c.begin(count)
 			c.vals.Ints = append(c.vals.Ints, t)
 			return true
@@ -121,7 +121,7 @@ func (s *Shredder) putText(o *object, f *field, quoted, text []byte, escaped boo
 	}
 	c.vals.AddString(text)
 	if c.times {
-		_, c.times = parseTime(text)
+		_, c.times = ParseTime(text)
 	}
 	return true
 }

@@ -91,7 +91,7 @@ func (n *node) toTimes() {
 	n.times = false
 	ints := n.vals.Ints[:0]
 	for i := range n.vals.Ends {
-		t, ok := parseTime(n.vals.String(i))
+		t, ok := ParseTime(n.vals.String(i))
 		if !ok {
 			return
 		}

@@ -1,9 +1,9 @@
 package shred
 
-// parseTime reads an RFC 3339 time, T and Z in upper case, to microseconds
+// ParseTime reads an RFC 3339 time, T and Z in upper case, to microseconds
 // since 1970 UTC. It refuses what microseconds cannot keep, years before 1 and
 // leap seconds, so that such strings stay strings.
-func parseTime(b []byte) (micros int64, ok bool) {
+func ParseTime(b []byte) (micros int64, ok bool) {
 	if len(b) < len("2006-01-02T15:04:05Z") || b[4] != '-' || b[7] != '-' || b[10] != 'T' || b[13] != ':' || b[16] != ':' {
 		return 0, false
 	}
