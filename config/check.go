@@ -31,9 +31,6 @@ func (r *reader) check() {
 			r.wrong("cors.origins", "write scheme and host, e.g. https://app.example.com", "%q is no origin", origin)
 		}
 	}
-	if c.Limits.EventBytes > c.Limits.RequestBytes {
-		r.wrong("limits.event_bytes", "make it at most limits.request_bytes", "one event (%s) may be larger than a request (%s)", c.Limits.EventBytes, c.Limits.RequestBytes)
-	}
 	if c.Limits.RequestBytes > c.Limits.Memory {
 		r.wrong("limits.request_bytes", "raise limits.memory to a few times limits.request_bytes", "one request (%s) does not fit into limits.memory (%s)", c.Limits.RequestBytes, c.Limits.Memory)
 	}
@@ -58,18 +55,6 @@ func (r *reader) checkListen() {
 	if r.config.Keys.Required == "off" && !loopback(host) {
 		r.wrong("keys.required", "use auto or on, or listen on 127.0.0.1", "keys can be off only on a loopback address, not on %s", r.config.Listen)
 	}
-}
-
-// KeysRequired reports whether requests need a key: as keys.required says, and
-// with auto where the address can be reached from other machines.
-func (c Config) KeysRequired() bool {
-	host, _, err := net.SplitHostPort(c.Listen)
-	return c.Keys.Required == "on" || c.Keys.Required == "auto" && (err != nil || !loopback(host))
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // checkSource looks at one mapping.

@@ -54,7 +54,6 @@ type Keys struct {
 type Limits struct {
 	RequestBytes  Size          `yaml:"request_bytes" min:"1KiB" max:"1GiB" doc:"Largest request body after decompression; more is answered with 413."`
 	RequestEvents int           `yaml:"request_events" min:"1" max:"1000000" doc:"Most events in one request; more is answered with 413."`
-	EventBytes    Size          `yaml:"event_bytes" min:"64B" max:"1MiB" doc:"Largest event; a larger one goes to quarantine as too_large."`
 	Depth         int           `yaml:"depth" min:"1" max:"1000" doc:"Deepest nesting of objects and arrays in an event; deeper ones go to quarantine as too_deep."`
 	Rate          int           `yaml:"rate" min:"0" doc:"Events a second for each key; more is answered with 429 and Retry-After. 0: no limit."`
 	Memory        Size          `yaml:"memory" min:"1MiB" doc:"Memory for requests in flight; when it is used up, requests are answered with 503 and Retry-After."`

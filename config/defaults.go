@@ -2,8 +2,6 @@ package config
 
 import (
 	"time"
-
-	"github.com/eventlake/lake"
 )
 
 const day = 24 * time.Hour
@@ -18,7 +16,6 @@ func Default() Config {
 		Limits: Limits{
 			RequestBytes:  10 * MiB,
 			RequestEvents: 10_000,
-			EventBytes:    lake.MaxEvent,
 			Depth:         64,
 			Memory:        128 * MiB,
 			DiskFree:      256 * MiB,
