@@ -20,7 +20,7 @@ import (
 )
 
 func newUp(a *app) *cobra.Command {
-	var listen string
+	var listen, pprofAddr string
 	c := &cobra.Command{
 		Use: "up", Short: "Run a lake: HTTP, ingest, tables, SQL, upkeep",
 		Long: "Run a lake until Ctrl-C or SIGTERM. It then answers the requests it has, commits what it has\ntaken in, and ends; a second Ctrl-C ends it at once, which loses nothing either.",
@@ -36,10 +36,12 @@ func newUp(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return up(c.Context(), cfg, a.logger(cfg))
+			log := a.logger(cfg)
+			return withPprof(c.Context(), pprofAddr, log, func(ctx context.Context) error { return up(ctx, cfg, log) })
 		},
 	}
 	c.Flags().StringVar(&listen, "listen", "", "address for HTTP (default "+serve.DefaultAddr+")")
+	c.Flags().StringVar(&pprofAddr, "pprof", "", "serve profiles of this process at a loopback address, e.g. 127.0.0.1:6060")
 	return c
 }
 
