@@ -1,0 +1,97 @@
+package lake_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/eventlake/lake"
+)
+
+func TestPositionsCompareInLogOrderAndRoundTrip(t *testing.T) {
+	// Kinesis sequence numbers vary in length: as text the second would come first.
+	order := []string{"0", "9", "10", "10.1", "10.2", "18446744073709551616", "49590338271490256608559692538361571095921575989136588898"}
+	for i, s := range order {
+		p, err := lake.ParsePosition(s)
+		if err != nil || p.String() != s {
+			t.Fatalf("%s: %s, %v", s, p, err)
+		}
+		for j, other := range order {
+			q, err := lake.ParsePosition(other)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := p.Compare(q); (got < 0) != (i < j) || (got == 0) != (i == j) {
+				t.Errorf("%s against %s: %d", s, other, got)
+			}
+		}
+	}
+	for _, bad := range []string{"", "-1", "+1", "1.", "x", "1.2.3", strings.Repeat("9", 60), "1.4294967296"} {
+		if p, err := lake.ParsePosition(bad); !errors.Is(err, lake.ErrInvalid) {
+			t.Errorf("%q: %v, %v", bad, p, err)
+		}
+	}
+}
+
+func TestSpansHoldWhatComesAfterTheirStart(t *testing.T) {
+	s := lake.Span{After: lake.Pos(3), To: lake.Pos(5)}
+	for n, want := range map[uint64]bool{3: false, 4: true, 5: true, 6: false} {
+		if s.Contains(lake.Pos(n)) != want {
+			t.Errorf("%s contains %d: %v", s, n, !want)
+		}
+	}
+	if s.String() != "(3..5]" || s.Empty() || !(lake.Span{After: lake.Pos(3), To: lake.Pos(3)}).Empty() {
+		t.Errorf("%s", s)
+	}
+}
+
+func TestDaysAndHoursFloorBeforeTheEpochToo(t *testing.T) {
+	i := lake.InstantOf(time.Date(1969, 12, 31, 23, 59, 59, 0, time.UTC))
+	if i.Day() != -1 || i.Day().String() != "1969-12-31" || i.Hour().String() != "1969-12-31T23:00:00.000000Z" {
+		t.Errorf("%s: day %s, hour %s", i, i.Day(), i.Hour())
+	}
+	d, err := lake.ParseDay("2021-07-21")
+	if err != nil || d.String() != "2021-07-21" || d.Start().Day() != d {
+		t.Errorf("%s, %v", d, err)
+	}
+	if _, err := lake.ParseDay("21.7.2021"); !errors.Is(err, lake.ErrInvalid) || lake.Hint(err) == "" {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestTableNamesAreIdentifiers(t *testing.T) {
+	for in, want := range map[string]lake.TableName{
+		"account": "account", "PushEvent": "pushevent", "a-b.c": "a_b_c", "2fa": "_2fa", "events": "events_", "Events": "events_",
+	} {
+		if got := (lake.Name{Type: in}).Table(); got != want {
+			t.Errorf("%s: %s, want %s", in, got, want)
+		}
+	}
+}
+
+func TestSourcesAreChecked(t *testing.T) {
+	for s, ok := range map[lake.SourceID]bool{
+		"shop": true, "a-b_c.d9": true, "": false, ".hidden": false, "Shop": false, "a/b": false, lake.SourceID(strings.Repeat("a", 65)): false,
+	} {
+		if err := s.Validate(); (err == nil) != ok {
+			t.Errorf("%q: %v", s, err)
+		}
+	}
+}
+
+func TestHintsSurviveWrapping(t *testing.T) {
+	err := errors.Join(errors.New("other"), lake.Errorf(lake.ErrFull, "free some space", "write x"))
+	if lake.Hint(err) != "free some space" || !errors.Is(err, lake.ErrFull) || lake.Hint(errors.New("plain")) != "" {
+		t.Errorf("%v: hint %q", err, lake.Hint(err))
+	}
+}
+
+func TestSchemasCloneDeep(t *testing.T) {
+	s := lake.Schema{Columns: append(lake.SystemColumns(), lake.Column{ID: 9, Name: "a", Type: lake.TypeStruct, Fields: []lake.Column{{ID: 10, Name: "b", Type: lake.TypeLong}}}), LastID: 10}
+	c := s.Clone()
+	c.Columns[8].Fields[0].Name = "changed"
+	if s.Equal(&c) || s.Column("A").Fields[0].Name != "b" || s.Column("none") != nil {
+		t.Errorf("%+v", s.Columns[8])
+	}
+}
