@@ -43,7 +43,7 @@ type Limits struct {
 	Memory     int64 // bytes of rows not yet in a file; default 256 MiB
 	CycleBytes int64 // compressed raw bytes one cycle takes in; default 64 MiB
 	Columns    int   // leaf columns of a table; default 1,000
-	Depth      int   // nesting of structs and lists; default 5
+	Depth      int   // nesting of structs and lists; default 5, negative: none
 	Width      int   // fields of one struct; default 200
 	FileBytes  int64 // compaction aims at files of this size; default 128 MiB
 	SmallFiles int   // a day with this many small files is compacted; default 8
@@ -70,7 +70,9 @@ func (l Limits) WithDefaults() Limits {
 	or(&l.CycleBytes, 64*mib)
 	or(&l.FileBytes, 128*mib)
 	orInt(&l.Columns, 1000)
-	orInt(&l.Depth, 5)
+	if l.Depth == 0 {
+		l.Depth = 5
+	}
 	orInt(&l.Width, 200)
 	orInt(&l.SmallFiles, 8)
 	return l

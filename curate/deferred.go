@@ -58,7 +58,8 @@ func (d *deferred) compare(ctx context.Context, b *builder) error {
 			if len(maybe) == 0 {
 				continue
 			}
-			err = eachID(ctx, b.store, f, func(id lake.ID) {
+			// The file was verified when its filter was made.
+			err = eachID(ctx, b.store, f, false, func(id lake.ID) {
 				if e := maybe[id]; e != nil {
 					e.known = true
 				}

@@ -44,7 +44,7 @@ func (c *filters) of(ctx context.Context, store lake.Store, f lake.DataFile) (*x
 	}
 	c.mu.Unlock()
 	keys := make([]uint64, 0, f.Rows)
-	if err := eachID(ctx, store, f, func(id lake.ID) { keys = append(keys, filterKey(id)) }); err != nil {
+	if err := eachID(ctx, store, f, true, func(id lake.ID) { keys = append(keys, filterKey(id)) }); err != nil {
 		return nil, err
 	}
 	filter, err := xorfilter.PopulateBinaryFuse8(keys)

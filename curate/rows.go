@@ -79,8 +79,9 @@ func readLeaf(pf *parquetfile.File, group, rows int, l *column.Leaf, c *column.C
 	return nil
 }
 
-// withFile opens a data file, compares its size, rows and, when asked, its
-// checksum, and closes it after fn.
+// withFile opens a data file, compares its size, rows and checksum, and closes
+// it after fn. The checksum may be left out for a file that was verified before
+// by this process.
 func withFile(ctx context.Context, store lake.Store, f lake.DataFile, verify bool, fn func(*parquetfile.File) error) (err error) {
 	obj, err := store.Open(ctx, f.Key)
 	if err != nil {
@@ -111,8 +112,8 @@ func withFile(ctx context.Context, store lake.Store, f lake.DataFile, verify boo
 }
 
 // eachID calls fn with the event_id of every row.
-func eachID(ctx context.Context, store lake.Store, f lake.DataFile, fn func(lake.ID)) error {
-	return withFile(ctx, store, f, false, func(pf *parquetfile.File) error {
+func eachID(ctx context.Context, store lake.Store, f lake.DataFile, verify bool, fn func(lake.ID)) error {
+	return withFile(ctx, store, f, verify, func(pf *parquetfile.File) error {
 		schema := lake.Schema{Columns: lake.SystemColumns()}
 		leaf := column.Leaves(&schema)[0]
 		var c column.Chunk

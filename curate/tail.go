@@ -21,7 +21,7 @@ func split(line []byte, f *raw.Fields) (body []byte, err error) {
 const timeLength = len("2006-01-02T15:04:05.000000Z")
 
 func splitTail(line []byte, f *raw.Fields) []byte {
-	t := tail{rest: line, ok: true}
+	t := tail{rest: bytes.TrimSuffix(line, []byte("\n")), ok: true}
 	t.cut(`"}`)
 	received := t.last(timeLength)
 	t.cut(`","received_at":"`)
@@ -128,12 +128,15 @@ func parseID(b []byte, id *lake.ID) bool {
 	return true
 }
 
+// nibble is the value of a lower-case hex digit, above 15 for another byte. It
+// has no branch that depends on which digit it is.
 func nibble(c byte) byte {
-	switch {
-	case c-'0' < 10:
-		return c - '0'
-	case c >= 'a' && c <= 'f':
-		return c - 'a' + 10
+	letter := c >> 6 // 1 for a letter, 0 for a digit
+	n := c&15 + 9*letter
+	if c != hexDigits[n&15] {
+		return 0xff
 	}
-	return 0xff
+	return n
 }
+
+const hexDigits = "0123456789abcdef"

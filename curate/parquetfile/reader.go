@@ -18,8 +18,10 @@ type File struct {
 	batch []parquet.Value
 }
 
-// Open reads the footer. Damage is ErrCorrupt; page checksums are compared as
-// pages are read.
+// Open reads the footer. A file that did not pass Verify in this process must
+// do so first: the decoder believes sizes and codecs, and damaged ones can ask
+// for all memory there is. Page checksums are compared again as pages are read;
+// damage is ErrCorrupt.
 func Open(r io.ReaderAt, size int64) (f *File, err error) {
 	defer guard(&err)
 	pf, err := parquet.OpenFile(r, size, parquet.SkipBloomFilters(true), parquet.SkipPageIndex(true))

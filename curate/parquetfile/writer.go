@@ -161,6 +161,9 @@ func (w *Writer) writeIndexes() error {
 	for g := range w.indexes {
 		for i := range w.indexes[g] {
 			x, c := &w.indexes[g][i], &w.groups[g].Columns[i]
+			if len(x.offsets.PageLocations) < 2 {
+				continue // the chunk's own entry in the footer says it all
+			}
 			if x.bounded {
 				b, err := thrift.Marshal(protocol, &x.columns)
 				if err != nil {
