@@ -55,7 +55,8 @@ func formOf(h http.Header) (form, error) {
 	kind, params, err := mime.ParseMediaType(value)
 	if cs := params["charset"]; err == nil && (cs == "" || strings.EqualFold(cs, "utf-8") || strings.EqualFold(cs, "us-ascii")) {
 		switch kind {
-		case "application/json", "text/plain", "text/json":
+		case "application/json", "text/plain", "text/json",
+			"application/x-www-form-urlencoded": // what `curl -d` says about any body
 			return formAny, nil
 		case "application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines":
 			return formLines, nil

@@ -181,6 +181,37 @@ func TestBatchesUpToTheLimitAreTakenAndLargerOnesAreNot(t *testing.T) {
 	}
 }
 
+func TestContentTypeSaysHowToReadABody(t *testing.T) {
+	for name, c := range map[string]struct {
+		header string
+		status int
+	}{
+		"none":                       {"", http.StatusAccepted},
+		"what curl -d says":          {"Content-Type: application/x-www-form-urlencoded", http.StatusAccepted},
+		"the same, with a charset":   {"Content-Type: application/x-www-form-urlencoded; charset=UTF-8", http.StatusAccepted},
+		"text":                       {"Content-Type: text/plain;charset=UTF-8", http.StatusAccepted},
+		"lines":                      {asLines, http.StatusAccepted},
+		"a form with parts":          {"Content-Type: multipart/form-data; boundary=x", http.StatusUnsupportedMediaType},
+		"JSON in another charset":    {"Content-Type: application/json; charset=utf-16", http.StatusUnsupportedMediaType},
+		"a form in another charset":  {"Content-Type: application/x-www-form-urlencoded; charset=latin1", http.StatusUnsupportedMediaType},
+		"something that is no event": {"Content-Type: image/png", http.StatusUnsupportedMediaType},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := build(t, nil)
+			var headers []string
+			if c.header != "" {
+				headers = append(headers, c.header)
+			}
+			got := s.post([]byte(lines(3)), headers...)
+			if c.status == http.StatusAccepted {
+				s.wantTaken(got, 3, 0)
+				return
+			}
+			s.want(got, c.status, "unknown_type")
+		})
+	}
+}
+
 func TestCompressedBodiesAreTaken(t *testing.T) {
 	s := build(t, nil)
 	text := []byte(lines(1000))
