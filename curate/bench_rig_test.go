@@ -3,6 +3,7 @@ package curate_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"time"
 
@@ -12,10 +13,22 @@ import (
 )
 
 // benchRig is a backlog of one raw file whose lines are in memory, as the
-// cache of just-written files hands them out.
+// cache of just-written files hands them out. The file comes again and again,
+// each time as that of another shard.
 type benchRig struct {
-	lines  [][]byte
+	all    []byte
+	events int64
+	round  int
 	marked bool
+}
+
+func newBenchRig(lines [][]byte) *benchRig {
+	return &benchRig{all: bytes.Join(lines, nil), events: int64(len(lines)), marked: true}
+}
+
+func (r *benchRig) again() {
+	r.round++
+	r.marked = false
 }
 
 func (r *benchRig) config() curate.Config {
@@ -26,8 +39,8 @@ func (r *benchRig) Pending(context.Context) ([]lake.File, error) {
 	if r.marked {
 		return nil, nil
 	}
-	return []lake.File{{Key: "raw/x", Kind: lake.KindRaw, Shard: shard, Span: lake.Span{To: lake.Pos(uint64(len(r.lines)))},
-		Events: int64(len(r.lines)), Partition: lake.Partition{Name: lake.Name{Type: "payment", Subtype: "made"}, Day: start.Day()}}}, nil
+	return []lake.File{{Key: "raw/x", Kind: lake.KindRaw, Shard: lake.ShardID(fmt.Sprint("round-", r.round)),
+		Span: lake.Span{To: lake.Pos(uint64(r.events))}, Events: r.events, Partition: lake.Partition{Name: lake.Name{Type: "payment", Subtype: "made"}, Day: start.Day()}}}, nil
 }
 
 func (r *benchRig) Curated(context.Context) (map[lake.ShardID]lake.Position, error) { return nil, nil }
@@ -46,6 +59,5 @@ func (w whole) Lines() []byte { return w.lines }
 func (w whole) Close() error  { return nil }
 
 func (r *benchRig) Open(context.Context, lake.File) (io.ReadCloser, error) {
-	all := bytes.Join(r.lines, nil)
-	return whole{bytes.NewReader(all), all}, nil
+	return whole{bytes.NewReader(r.all), r.all}, nil
 }

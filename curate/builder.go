@@ -42,6 +42,7 @@ type builder struct {
 	events    int64 // read and not consumed before
 	rows      int64
 	bytes     int64
+	peak      int64 // memory of the rows at the largest flush
 	late      LateDuplicates
 	conflicts map[string]int64
 	consumed  map[lake.ShardID]lake.Position

@@ -23,8 +23,9 @@ type Curator struct {
 	tables map[lake.TableName]lake.Table    // as last seen; a commit from an old one is refused as stale
 	locks  map[lake.TableName]chan struct{} // one token each
 
-	once       sync.Mutex // one Once at a time
+	once       sync.Mutex // one Once at a time; it guards the next two
 	enc        *parquetfile.Encoder
+	spares     map[lake.TableName]spare
 	compacting sync.Mutex // one Compact at a time
 }
 
@@ -57,7 +58,7 @@ func New(c Config) (*Curator, error) {
 	}
 	return &Curator{
 		config: c, wake: make(chan struct{}, 1), filters: newFilters(filterBytes), metrics: m, enc: enc,
-		tables: map[lake.TableName]lake.Table{}, locks: map[lake.TableName]chan struct{}{},
+		spares: map[lake.TableName]spare{}, tables: map[lake.TableName]lake.Table{}, locks: map[lake.TableName]chan struct{}{},
 	}, nil
 }
 

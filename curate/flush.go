@@ -26,6 +26,7 @@ func (b *builder) flush(ctx context.Context) error {
 	if rows == 0 {
 		return nil
 	}
+	b.peak = max(b.peak, b.shred.Bytes())
 	b.schema = b.shred.Schema()
 	for name, n := range b.shred.Conflicts() {
 		b.conflicts[name] += n

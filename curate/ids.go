@@ -52,7 +52,7 @@ func (s *idSet) grow() {
 
 // reset empties the set; a large table is given back.
 func (s *idSet) reset() {
-	if len(s.slots) > 1<<16 {
+	if len(s.slots) > 1<<18 {
 		s.slots = nil
 	}
 	clear(s.slots)

@@ -7,7 +7,6 @@ import (
 	"maps"
 
 	"github.com/eventlake/lake"
-	"github.com/eventlake/lake/curate/shred"
 )
 
 // staleTries is how often a table is read again and its commit redone.
@@ -135,6 +134,7 @@ func (c *Curator) attempt(ctx context.Context, u unit, report *Report) error {
 		return err
 	}
 	c.remember(next)
+	c.keepSpare(b)
 	c.count(u.table, b, report)
 	return nil
 }
@@ -144,11 +144,12 @@ func (c *Curator) builder(t lake.Table) (*builder, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := c.config.Limits
+	sp := c.takeSpare(t)
 	b := &builder{
-		store: c.config.Store, lines: c.config.Lines, limits: l, lateAfter: c.config.LateAfter, filters: c.filters,
+		store: c.config.Store, lines: c.config.Lines, limits: c.config.Limits, lateAfter: c.config.LateAfter, filters: c.filters,
 		table: t.Name, location: t.Location, attempt: attempt, enc: c.enc,
-		shred:     shred.New(t.Schema, lake.Schema{}, shred.Limits{Columns: l.Columns, Depth: l.Depth, Width: l.Width}),
+		shred:     sp.shred,
+		seen:      sp.seen,
 		known:     byDay(t.Files),
 		after:     maps.Clone(t.Consumed),
 		schema:    t.Schema,

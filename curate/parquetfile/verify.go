@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
-	"strconv"
 
 	"github.com/eventlake/lake"
 )
@@ -44,18 +43,15 @@ func Verify(r io.ReaderAt, size int64) error {
 		return corrupt("no checksum in the footer")
 	}
 	digits := footer[at+len(CRCKey)+2:][:len(crcZeros)]
-	want, err := strconv.ParseUint(string(digits), 16, 32)
-	if err != nil {
-		return corrupt("checksum %q in the footer", digits)
-	}
+	want := string(digits)
 	copy(digits, crcZeros)
 	crc, err := checksum(io.NewSectionReader(r, 0, size-footerTail-n))
 	if err != nil {
 		return err
 	}
 	crc = crc32.Update(crc32.Update(crc, castagnoli, footer), castagnoli, tail)
-	if crc != uint32(want) {
-		return corrupt("checksum is %08x, the footer says %08x", crc, want)
+	if got := fmt.Sprintf("%08x", crc); got != want {
+		return corrupt("checksum is %s, the footer says %q", got, want)
 	}
 	return nil
 }
