@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"hash/crc32"
@@ -105,10 +106,11 @@ func someRun(t testing.TB, n int) []byte {
 // FuzzRun reads any bytes as a run, with checksums made right, so that only
 // the structure is wrong: no panic, and no error but ErrCorrupt.
 func FuzzRun(f *testing.F) {
-	for _, n := range []int{1, 127, 128, 1000} {
+	for _, n := range []int{1, 127, 128} {
 		f.Add(someRun(f, n), uint64(5)<<40, uint64(7))
 	}
 	f.Fuzz(func(t *testing.T, b []byte, hi, lo uint64) {
+		b = bytes.Clone(b) // the engine keeps its own
 		fixRun(b)
 		fsys := crashfs.New(1)
 		place(t, fsys, runPath("d", 1), b)

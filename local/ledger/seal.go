@@ -215,9 +215,10 @@ func (l *Ledger) unpaced(int) error { return l.ctx.Err() }
 
 // claims feeds the committed claims of the job's table, sorted by ID.
 func (j *sealJob) claims(add func(*entry) error) error {
-	var sorted []entry
+	var unsorted []entry
+	var by sorter
 	for c := range j.table.cells {
-		sorted = sorted[:0]
+		unsorted = unsorted[:0]
 		slots := j.table.cells[c].slots
 		for i := range slots {
 			e := slots[i]
@@ -225,10 +226,10 @@ func (j *sealJob) claims(add func(*entry) error) error {
 				e = j.replaced[id{e.hi, e.lo}] // mostly none
 			}
 			if e.owner != 0 && e.time >= j.horizon {
-				sorted = append(sorted, e)
+				unsorted = append(unsorted, e)
 			}
 		}
-		sortEntries(sorted)
+		sorted := by.id(unsorted)
 		for i := range sorted {
 			if err := add(&sorted[i]); err != nil {
 				return err
@@ -241,19 +242,6 @@ func (j *sealJob) claims(add func(*entry) error) error {
 func (j *sealJob) committed(e *entry) bool {
 	n := int(e.owner.shard())
 	return n < len(j.view.committed) && e.owner.position() <= j.view.committed[n]
-}
-
-// sortEntries sorts by ID.
-func sortEntries(es []entry) {
-	slices.SortFunc(es, func(a, b entry) int {
-		switch {
-		case a.less(&b):
-			return -1
-		case b.less(&a):
-			return 1
-		}
-		return 0
-	})
 }
 
 // wakeMerger makes the merger look at the runs.
