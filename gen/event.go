@@ -37,8 +37,7 @@ func (g *Generator) event(line uint64, late bool) event {
 		e.cents = int64(99 + 50*e.r.rank(10))
 	}
 	if late {
-		const day = 24 * 3600 * 1000
-		e.at -= int64(day + e.r.below((3*365-1)*day))
+		e.at -= int64(e.r.lateness())
 	}
 	return e
 }

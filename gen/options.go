@@ -17,7 +17,7 @@ type Options struct {
 	// Fractions of the lines, 0 to 1. What they leave over are sound events
 	// that nobody has sent before.
 	Duplicates float64 // exact copies of one of the last 100,000 lines; at most 0.9
-	Late       float64 // sound events from 1 day to 3 years before their turn
+	Late       float64 // sound events from before their turn: most 1 to 7 days, a few up to 3 years
 	Malformed  float64 // lines that must be refused, see Truth
 	Conflict   float64 // other events under the id of one of the last 100,000
 

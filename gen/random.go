@@ -30,6 +30,17 @@ func (r *random) rank(octaves uint64) uint64 {
 	return top + r.below(top)
 }
 
+// lateness returns by how many milliseconds an event is late: 1 day to 3 years,
+// half of the events less than 2 days, 7 of 8 less than 8 days, 1 of 1,000
+// about two years. What was offline for a while comes back soon or hardly ever.
+func (r *random) lateness() uint64 {
+	const day = 24 * 3600 * 1000
+	doublings := min(bits.TrailingZeros64(r.next()), 10)
+	from := uint64(day) << doublings
+	to := min(2*from, 3*365*day)
+	return from + r.below(to-from)
+}
+
 // skewed returns an index below n, earlier ones more often, by Zipf's law.
 func (r *random) skewed(n int) int {
 	p := r.fraction() * harmonic[n]
