@@ -142,8 +142,3 @@ func appendEscaped(dst, s []byte) []byte {
 	}
 	return dst
 }
-
-// appendInstant writes RFC 3339 in UTC with microseconds, without allocating.
-func appendInstant(dst []byte, i lake.Instant) []byte {
-	return i.Time().AppendFormat(dst, "2006-01-02T15:04:05.000000Z")
-}

@@ -188,8 +188,7 @@ func parseHex(b []byte) (id lake.ID, err error) {
 
 // parseInstant reads YYYY-MM-DDTHH:MM:SS.ffffffZ.
 func parseInstant(b []byte) (lake.Instant, error) {
-	const layout = "2006-01-02T15:04:05.000000Z"
-	if len(b) != len(layout) || b[4] != '-' || b[7] != '-' || b[10] != 'T' || b[13] != ':' || b[16] != ':' || b[19] != '.' || b[26] != 'Z' {
+	if len(b) != len(timeLayout) || b[4] != '-' || b[7] != '-' || b[10] != 'T' || b[13] != ':' || b[16] != ':' || b[19] != '.' || b[26] != 'Z' {
 		return 0, corrupt("time %q", b)
 	}
 	num := func(from, to int) (n int) {
