@@ -23,9 +23,9 @@ func Default() Config {
 			IdleTimeout:   2 * time.Minute,
 			Drain:         15 * time.Second,
 		},
-		Stream: Stream{Shards: 4, Retention: day, RetainSize: 8 * GiB, SegmentSize: 64 * MiB},
+		Stream: Stream{Shards: 2, Retention: day, RetainSize: 8 * GiB, SegmentSize: 64 * MiB},
 		Claims: Claims{TTL: 7 * day, Memory: 256 * MiB},
-		Ingest: Ingest{FlushSize: 8 * MiB, FlushAge: time.Second, MaxTypes: 256, MaxSubtypes: 64},
+		Ingest: Ingest{FlushSize: 32 * MiB, FlushAge: time.Second, MaxTypes: 256, MaxSubtypes: 64},
 		Raw:    Raw{Level: 1, MergeInterval: 30 * time.Second, MergeFiles: 16, MergeSize: 64 * MiB},
 		Curate: Curate{
 			Interval:        time.Second,
