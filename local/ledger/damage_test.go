@@ -295,6 +295,9 @@ func restore(t testing.TB, fsys disk.FS) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := r.SetPosition("s", lake.Pos(10*someCommits)); err != nil {
+		return err
+	}
 	for n := range uint64(someCommits) {
 		if err := r.AddFile(someFile(n), someClaims(n)); err != nil {
 			return errors.Join(err, r.Abort())
@@ -302,9 +305,6 @@ func restore(t testing.TB, fsys disk.FS) (err error) {
 	}
 	r.AddTallies([]lake.Tally{{Book: lake.Book{Source: "x", Hour: 0}, Unique: 10 * someCommits}})
 	r.AddNames([]lake.Name{{Type: "0", Subtype: "y"}, {Type: "1", Subtype: "y"}, {Type: "2", Subtype: "y"}})
-	if err := r.SetPosition("s", lake.Pos(10*someCommits)); err != nil {
-		return err
-	}
 	if err := r.Finish(t.Context()); err != nil {
 		return errors.Join(err, r.Abort())
 	}

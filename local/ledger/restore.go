@@ -14,6 +14,7 @@ import (
 type Restorer struct {
 	l        *Ledger
 	segment  uint64 // of the log that begins with the new ledger
+	position map[*shard]uint64
 	finished bool
 }
 
@@ -33,7 +34,7 @@ func Restore(ctx context.Context, fsys disk.FS, dir string, o Options) (*Restore
 	}
 	l := newLedger(fsys, dir, o)
 	l.lastRun = ls.lastRun()
-	return &Restorer{l: l, segment: ls.lastSegment() + 1}, nil
+	return &Restorer{l: l, segment: ls.lastSegment() + 1, position: map[*shard]uint64{}}, nil
 }
 
 // AddFile makes a file live, with the claims of the events in it: their owners
@@ -115,7 +116,7 @@ func (r *Restorer) SetPosition(shard lake.ShardID, p lake.Position) error {
 	if err != nil {
 		return fmt.Errorf("restore: %w", err)
 	}
-	sh.committed = n
+	r.position[sh] = n // not yet the shard's: claims from before it would not be recorded
 	return nil
 }
 
@@ -140,6 +141,9 @@ func (r *Restorer) finish(ctx context.Context) error {
 	}
 	if err := r.seal(); err != nil {
 		return err
+	}
+	for sh, n := range r.position {
+		sh.committed = n
 	}
 	v := r.l.state.view()
 	head := v.head()
