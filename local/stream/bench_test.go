@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/eventlake/lake"
+	"github.com/eventlake/lake/laketest/crashfs"
 	"github.com/eventlake/lake/laketest/streamtest"
 	"github.com/eventlake/lake/local/disk"
 	"github.com/eventlake/lake/local/stream"
@@ -118,5 +119,26 @@ func BenchmarkOpen(b *testing.B) {
 		s, err := stream.Open(b.Context(), disk.OS{}, dir, o)
 		must(b, err)
 		must(b, s.Close())
+	}
+}
+
+// BenchmarkLife is what a crash sweep pays for a stream: open, store, read,
+// close and open again, in memory.
+func BenchmarkLife(b *testing.B) {
+	o := stream.Options{SegmentBytes: 4096, Logger: slog.New(slog.DiscardHandler)}
+	events := streamtest.Events(0, 0, 20, 200)
+	var batch lake.Batch
+	b.ReportAllocs()
+	for b.Loop() {
+		fsys := crashfs.New(1)
+		for range 2 {
+			s, err := stream.Open(b.Context(), fsys, dir, o)
+			must(b, err)
+			for range 4 {
+				must(b, s.Append(b.Context(), events))
+			}
+			must(b, s.Read(b.Context(), one, lake.Position{}, 1<<20, &batch))
+			must(b, s.Close())
+		}
 	}
 }

@@ -51,4 +51,6 @@ func readMeta(fsys disk.FS, dir string) (meta, error) {
 	return m, nil
 }
 
-func shardName(n int) string { return fmt.Sprintf("shard-%03d", n) }
+const shardPrefix = "shard-"
+
+func shardName(n int) string { return fmt.Sprintf("%s%03d", shardPrefix, n) }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -130,12 +131,16 @@ func (s *Stream) openMeta() error {
 // refuseWithoutMeta returns lake.ErrCorrupt when there are records but no meta
 // file. What a crash leaves of making the stream is fine.
 func (s *Stream) refuseWithoutMeta() error {
-	for n := range MaxShards {
-		dir := filepath.Join(s.dir, shardName(n))
-		entries, err := s.fsys.ReadDir(dir)
-		if disk.IsNotExist(err) {
+	shards, err := s.fsys.ReadDir(s.dir)
+	if err != nil {
+		return err
+	}
+	for _, sh := range shards {
+		if !sh.Dir || !strings.HasPrefix(sh.Name, shardPrefix) {
 			continue
 		}
+		dir := filepath.Join(s.dir, sh.Name)
+		entries, err := s.fsys.ReadDir(dir)
 		if err != nil {
 			return err
 		}
