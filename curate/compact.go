@@ -89,6 +89,9 @@ func (c *Curator) compactTable(ctx context.Context, name lake.TableName, o Compa
 	if err != nil {
 		return err
 	}
+	if t.Snapshot == 0 && o.Table != "" {
+		return lake.Errorf(lake.ErrNotFound, "see: lake tables", "table %s", name)
+	}
 	for _, group := range dueDays(t.Files, c.config.Limits, o.Full) {
 		if o.Steps > 0 && report.Days >= o.Steps {
 			return nil
@@ -182,7 +185,7 @@ func (c *Curator) compactDay(ctx context.Context, name lake.TableName, files []l
 	if err != nil {
 		return err
 	}
-	m, err := newMerger(c.config, t, files)
+	m, err := newMerger(c.config, c.mergeEnc, t, files)
 	if err != nil {
 		return err
 	}

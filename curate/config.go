@@ -40,7 +40,7 @@ type Config struct {
 
 // Limits bound work, memory and the width of tables. Zero means the default.
 type Limits struct {
-	Memory     int64 // bytes of rows not yet in a file; default 256 MiB
+	Memory     int64 // bytes of rows not yet in a file; default 256 MiB, at most 2 GiB
 	CycleBytes int64 // compressed raw bytes one cycle takes in; default 64 MiB
 	Columns    int   // leaf columns of a table; default 1,000
 	Depth      int   // nesting of structs and lists; default 5, negative: none
@@ -52,6 +52,7 @@ type Limits struct {
 const (
 	defaultInterval = time.Second
 	mib             = 1 << 20
+	maxMemory       = 2 << 30 // offsets inside a column have 32 bits
 )
 
 // WithDefaults returns the limits with every zero replaced by its default.
@@ -67,6 +68,7 @@ func (l Limits) WithDefaults() Limits {
 		}
 	}
 	or(&l.Memory, 256*mib)
+	l.Memory = min(l.Memory, maxMemory)
 	or(&l.CycleBytes, 64*mib)
 	or(&l.FileBytes, 128*mib)
 	orInt(&l.Columns, 1000)

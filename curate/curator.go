@@ -26,7 +26,8 @@ type Curator struct {
 	once       sync.Mutex // one Once at a time; it guards the next two
 	enc        *parquetfile.Encoder
 	spares     map[lake.TableName]spare
-	compacting sync.Mutex // one Compact at a time
+	compacting sync.Mutex // one Compact at a time; it guards the next one
+	mergeEnc   *parquetfile.Encoder
 }
 
 // Report is what Once did.
@@ -52,12 +53,16 @@ func New(c Config) (*Curator, error) {
 	if err != nil {
 		return nil, err
 	}
+	mergeEnc, err := parquetfile.NewEncoder()
+	if err != nil {
+		return nil, err
+	}
 	m, err := newMetrics(c.Registerer)
 	if err != nil {
 		return nil, err
 	}
 	return &Curator{
-		config: c, wake: make(chan struct{}, 1), filters: newFilters(filterBytes), metrics: m, enc: enc,
+		config: c, wake: make(chan struct{}, 1), filters: newFilters(filterBytes), metrics: m, enc: enc, mergeEnc: mergeEnc,
 		spares: map[lake.TableName]spare{}, tables: map[lake.TableName]lake.Table{}, locks: map[lake.TableName]chan struct{}{},
 	}, nil
 }
@@ -156,7 +161,8 @@ func (c *Curator) Run(ctx context.Context) error {
 		}
 		if report.Commits > 0 {
 			c.config.Logger.Debug("curated", "commits", report.Commits, "rows", report.Rows, "files", report.Files,
-				"bytes", report.Bytes, "took", time.Since(begun))
+				"bytes", report.Bytes, "late_duplicates", report.LateDuplicates, "conflicts", report.Conflicts,
+				"took", time.Since(begun))
 		}
 		if err != nil {
 			c.metrics.errors.Inc()

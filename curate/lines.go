@@ -12,7 +12,7 @@ import (
 )
 
 // readBuffer holds most lines whole.
-const readBuffer = 256 << 10
+const readBuffer = 64 << 10
 
 // eachLine calls fn for every line of a raw file, without its newline. The
 // line is valid during the call. That the file has as many lines as the ledger

@@ -47,12 +47,8 @@ type rowRef struct {
 	row     uint32
 }
 
-func newMerger(c Config, t lake.Table, files []lake.DataFile) (*merger, error) {
+func newMerger(c Config, enc *parquetfile.Encoder, t lake.Table, files []lake.DataFile) (*merger, error) {
 	attempt, err := newAttempt()
-	if err != nil {
-		return nil, err
-	}
-	enc, err := parquetfile.NewEncoder()
 	if err != nil {
 		return nil, err
 	}

@@ -58,6 +58,6 @@ func Verify(r io.ReaderAt, size int64) error {
 
 func checksum(r io.Reader) (uint32, error) {
 	h := crc32.New(castagnoli)
-	_, err := io.CopyBuffer(h, r, make([]byte, 256<<10))
+	_, err := io.CopyBuffer(h, r, make([]byte, 64<<10))
 	return h.Sum32(), err
 }

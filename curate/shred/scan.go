@@ -2,7 +2,9 @@ package shred
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
+	"math/bits"
 	"unicode/utf8"
 
 	"github.com/eventlake/lake"
@@ -36,14 +38,14 @@ func (s *scanner) peek() byte {
 // quotes; escaped says that it holds a backslash.
 func (s *scanner) text() (raw []byte, escaped bool, err error) {
 	start := s.i + 1
+	if end := plainEnd(s.b, start); end < len(s.b) && s.b[end] == '"' {
+		s.i = end + 1
+		return s.b[start:end], false, nil
+	}
 	for at := start; at <= len(s.b); {
 		n := bytes.IndexByte(s.b[at:], '"')
 		if n < 0 {
 			break
-		}
-		if !escaped && bytes.IndexByte(s.b[at:at+n], '\\') < 0 {
-			s.i = at + n + 1
-			return s.b[start : at+n], false, nil
 		}
 		escaped = true
 		back := 0
@@ -57,6 +59,30 @@ func (s *scanner) text() (raw []byte, escaped bool, err error) {
 		}
 	}
 	return nil, false, corrupt("byte %d: a string has no end", s.i)
+}
+
+// plainEnd returns where the first quote or backslash stands from i on, or the
+// end. Most strings are short, so words of eight bytes beat two calls that
+// search for one byte each.
+func plainEnd(b []byte, i int) int {
+	const (
+		ones    = 0x0101010101010101
+		high    = 0x80 * ones
+		quote   = '"' * ones
+		escapes = '\\' * ones
+	)
+	for ; i+8 <= len(b); i += 8 {
+		w := binary.LittleEndian.Uint64(b[i:])
+		q, e := w^quote, w^escapes // a byte that matches is 0
+		// The lowest mark is exact: a borrow goes upwards only.
+		if m := ((q-ones)&^q | (e-ones)&^e) & high; m != 0 {
+			return i + bits.TrailingZeros64(m)>>3
+		}
+	}
+	for i < len(b) && b[i] != '"' && b[i] != '\\' {
+		i++
+	}
+	return i
 }
 
 // token reads a number or a literal.
