@@ -1,3 +1,5 @@
+// Package memory holds adapters of the ports in memory: for tests of the stages,
+// and as the simplest reading of each contract.
 package memory
 
 import (
