@@ -31,15 +31,12 @@ type Input struct {
 	closers []io.Closer
 }
 
-// Open opens a file, or standard input for "-". ErrNotFound when there is no
-// such file, ErrInvalid when it cannot hold events.
+// Open opens a file. ErrNotFound when there is none, ErrInvalid when it cannot
+// hold events.
 func Open(path string) (*Input, error) {
-	if path == "-" {
-		return NewInput("standard input", os.Stdin)
-	}
 	f, err := os.Open(path)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, lake.Errorf(lake.ErrNotFound, "check the path; - reads standard input", "file %s", path)
+		return nil, lake.Errorf(lake.ErrNotFound, "check the path", "file %s", path)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open events: %w", err)

@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"github.com/eventlake/lake"
+	"github.com/eventlake/lake/config"
 )
 
 // Exit codes, also in `lake help exit-codes`.
@@ -42,7 +43,12 @@ func (a *app) run(ctx context.Context, args []string) int {
 	}
 	var quiet *silent
 	if !errors.As(err, &quiet) {
-		fmt.Fprintf(a.err, "lake: %v\n", err)
+		var problems config.Problems
+		if errors.As(err, &problems) && len(problems) > 1 {
+			fmt.Fprintf(a.err, "lake: %d problems in the configuration:\n%v\n", len(problems), problems)
+		} else {
+			fmt.Fprintf(a.err, "lake: %v\n", err)
+		}
 		if hint := lake.Hint(err); hint != "" {
 			fmt.Fprintf(a.err, "hint: %s\n", hint)
 		}

@@ -86,8 +86,8 @@ func (a *app) send(ctx context.Context, f sendFlags, files []string) error {
 			break
 		}
 	}
-	if err := a.printSent(total); err != nil {
-		return err
+	if err == nil || total.Acknowledged() > 0 {
+		err = errors.Join(err, a.printSent(total))
 	}
 	if err == nil && total.Dropped > 0 {
 		err = lake.Errorf(lake.ErrLimit, "an event may have 1 MiB; nothing else is missing", "%s events were left out", count(total.Dropped))
@@ -97,7 +97,7 @@ func (a *app) send(ctx context.Context, f sendFlags, files []string) error {
 
 // sendFile sends one file, with progress.
 func (a *app) sendFile(ctx context.Context, c *client.Client, url, file string, resume bool) (report client.Report, err error) {
-	in, err := client.Open(file)
+	in, err := a.input(file)
 	if err != nil {
 		return report, err
 	}
@@ -134,6 +134,14 @@ func (a *app) sendFile(ctx context.Context, c *client.Client, url, file string, 
 		fmt.Fprintf(a.err, "%s: the first %s events are stored; go on with --resume\n", file, count(done))
 	}
 	return report, err
+}
+
+// input opens a file, or standard input for "-".
+func (a *app) input(file string) (*client.Input, error) {
+	if file == "-" {
+		return client.NewInput("standard input", a.in)
+	}
+	return client.Open(file)
 }
 
 // expected estimates how many events the input has, from those that came out of
