@@ -96,7 +96,7 @@ type agreement struct {
 func (a *agreement) send() {
 	t := a.t
 	t.Helper()
-	o := gen.Options{Seed: 7, Events: 20_000, Duplicates: .05, Late: .01, Malformed: .01, Drift: true}
+	o := gen.Options{Seed: 7, Events: 20_000, Duplicates: .05, Late: .003, Malformed: .01, Drift: true}
 	g := gen.New(o)
 	var lines []byte
 	for ok := true; ok; {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/eventlake/lake"
 )
@@ -57,7 +58,7 @@ func (l *Ledger) recover(ctx context.Context) error {
 // doctor gives damage its hint.
 func doctor(err error) error {
 	if errors.Is(err, lake.ErrCorrupt) && lake.Hint(err) == "" {
-		return &lake.Hinted{Kind: lake.ErrCorrupt, What: err.Error(), Hint: hintDoctor}
+		return &lake.Hinted{Kind: lake.ErrCorrupt, What: strings.TrimSuffix(err.Error(), ": "+lake.ErrCorrupt.Error()), Hint: hintDoctor}
 	}
 	return err
 }
@@ -108,7 +109,11 @@ func (l *Ledger) replay(ctx context.Context, ls *listing, head snapshot) (end lo
 				return l.replayRecord(payload)
 			})
 		if err != nil {
-			return end, doctor(fmt.Errorf("log segment %d: %w", n, err))
+			where := filepath.Base(segmentPath(l.dir, n))
+			if i > 0 { // a gap between two is damage of the first
+				where = filepath.Base(segmentPath(l.dir, n-1)) + ", " + where
+			}
+			return end, doctor(fmt.Errorf("%s: %w", where, err))
 		}
 		l.next = max(l.next, next)
 		l.tail += ls.sizes[segmentPath(l.dir, n)]
