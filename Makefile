@@ -22,7 +22,7 @@ PYICEBERG    := $(CURDIR)/.venv/bin/python
 RACE := ./admin/... ./client/... ./collect/... ./ingest/... ./query/... ./raw/... ./serve/... \
         ./local/keys/... ./local/store/... ./local/stream/... ./local/ledger/... ./assemble/...
 
-.PHONY: help build test check lint unit race e2e demo bench soak fuzz docs clean
+.PHONY: help build test check lint format unit race e2e demo bench soak fuzz docs clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,11 +36,14 @@ test: check unit race e2e ## everything that must hold: format, vet, lint, tests
 
 check: lint ## format, vet and lint
 	@bad=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); \
-	  if [ -n "$$bad" ]; then echo "not formatted (run gofmt -w):"; echo "$$bad"; exit 1; fi
+	  if [ -n "$$bad" ]; then echo "not formatted (run make format):"; echo "$$bad"; exit 1; fi
 	$(GO) vet ./...
 
 lint: $(LINT) ## golangci-lint with .golangci.yml
 	$(LINT) run ./...
+
+format: $(LINT) ## gofmt and goimports over everything
+	$(LINT) fmt ./...
 
 unit: $(VENV) ## every package's tests, crash sweeps included, with PyIceberg as a second reader
 	LAKE_PYICEBERG=$(PYICEBERG) $(GO) test -timeout 15m $$($(GO) list ./... | grep -v /e2e$$)
