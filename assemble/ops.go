@@ -44,7 +44,7 @@ func op[A any](f func(context.Context, A, func(any)) (any, error)) admin.Op {
 	return func(ctx context.Context, in json.RawMessage, emit func(any)) (any, error) {
 		var args A
 		if err := json.Unmarshal(in, &args); err != nil {
-			return nil, fmt.Errorf("arguments: %v: %w", err, lake.ErrInvalid)
+			return nil, fmt.Errorf("arguments: %w: %w", err, lake.ErrInvalid)
 		}
 		return f(ctx, args, emit)
 	}

@@ -19,13 +19,13 @@ func (l *Local) Run(ctx context.Context) error {
 	for _, w := range workers {
 		g.Go(func() error { return w.Run(ctx) })
 	}
-	g.Go(func() error { return stage("curate", l.Curator.Run(ctx), ctx) })
-	g.Go(func() error { return stage("upkeep", l.runUpkeep(ctx), ctx) })
+	g.Go(func() error { return stage(ctx, "curate", l.Curator.Run(ctx)) })
+	g.Go(func() error { return stage(ctx, "upkeep", l.runUpkeep(ctx)) })
 	return g.Wait()
 }
 
 // stage names a stage's failure; ending because the context ended is none.
-func stage(name string, err error, ctx context.Context) error {
+func stage(ctx context.Context, name string, err error) error {
 	if err == nil || (ctx.Err() != nil && errors.Is(err, ctx.Err())) {
 		return nil
 	}

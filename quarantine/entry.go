@@ -143,7 +143,7 @@ func each(in io.Reader, yield func(Entry, error) bool) error {
 		}
 		var e Entry
 		if err := json.Unmarshal(line, &e); err != nil {
-			return fmt.Errorf("quarantine entry: %v: %w", err, lake.ErrCorrupt)
+			return fmt.Errorf("quarantine entry: %w: %w", err, lake.ErrCorrupt)
 		}
 		if !yield(e, nil) {
 			return nil

@@ -82,7 +82,7 @@ func (o *object) Read(p []byte) (int, error) {
 		return 0, o.end
 	}
 	n, err := o.zip.Read(p)
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		o.end = o.finish()
 		return n, o.end
 	}

@@ -71,10 +71,10 @@ func eachEvent(ctx context.Context, lines *raw.Reader, f lake.File, r Range, eac
 		if errors.Is(err, bufio.ErrBufferFull) {
 			continue
 		}
-		if err == io.EOF && len(line) == 0 {
+		if errors.Is(err, io.EOF) && len(line) == 0 {
 			return nil
 		}
-		if err != nil && err != io.EOF {
+		if err != nil && !errors.Is(err, io.EOF) {
 			return err
 		}
 		open, err := raw.Split(line, &fields)
