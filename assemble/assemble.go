@@ -90,15 +90,48 @@ func Open(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *Local, e
 	if l.Stream, err = openStream(ctx, fsys, cfg, log); err != nil {
 		return nil, err
 	}
-	if l.Ledger, err = ledger.Open(ctx, fsys, filepath.Join(cfg.Data, ledgerDir), ledger.Options{
-		TTL: cfg.Claims.TTL, HotBytes: int64(cfg.Claims.Memory), Logger: log,
-	}); err != nil {
+	if l.Ledger, err = openLedger(ctx, cfg, log); err != nil {
 		return nil, err
 	}
 	if l.Catalog, err = catalog.Open(ctx, cfg.Data, catalog.Options{Logger: log}); err != nil {
 		return nil, err
 	}
+	if err := l.agree(ctx); err != nil {
+		return nil, err
+	}
 	return l, l.stages(ctx)
+}
+
+// agree refuses parts that do not belong together, as after a restore of some
+// of them: going on would take events in twice, or use positions again.
+func (l *Local) agree(ctx context.Context) error {
+	const hint = "the directory's parts are of different times: restore them together from one back-up, or run: lake doctor"
+	at, err := positionsOf(ctx, l.Ledger)
+	if err != nil {
+		return err
+	}
+	tables, err := consumed(ctx, l.Catalog)
+	if errors.Is(err, lake.ErrCorrupt) { // curate tells which; the other tables go on
+		l.Log.Warn("a table cannot be read, so the parts are not compared", "error", err, "hint", lake.Hint(err))
+	} else if err != nil {
+		return err
+	}
+	if why := disagreements(at, tables); len(why) > 0 {
+		return lake.Errorf(lake.ErrCorrupt, hint, "%s", why[0])
+	}
+	shards, err := l.Stream.Shards(ctx)
+	if err != nil {
+		return err
+	}
+	for _, s := range shards {
+		if at[s.ID].After(s.Last) {
+			return lake.Errorf(lake.ErrCorrupt, hint, "the ledger has decided %s up to position %s, but the stream ends at %s", s.ID, at[s.ID], s.Last)
+		}
+		if s.Trimmed.After(at[s.ID]) {
+			return lake.Errorf(lake.ErrCorrupt, hint, "the stream of %s begins after position %s, but the ledger is at %s", s.ID, s.Trimmed, at[s.ID])
+		}
+	}
+	return nil
 }
 
 // stages makes the stages over the open adapters.

@@ -77,8 +77,7 @@ func (b bitmap) has(n uint64) bool { return n/64 < uint64(len(b)) && b[n/64]>>(n
 func RestoreLedger(ctx context.Context, cfg config.Config, log *slog.Logger) (done Restored, err error) {
 	r := &restorer{
 		config: cfg, log: log, store: store.New(disk.OS{}, cfg.Data),
-		consumed: map[lake.TableName]map[lake.ShardID]lake.Position{},
-		shards:   map[lake.ShardID]*shardFacts{}, books: map[lake.Book]*lake.Tally{},
+		shards: map[lake.ShardID]*shardFacts{}, books: map[lake.Book]*lake.Tally{},
 	}
 	if r.sources, err = sources(cfg); err != nil {
 		return done, err
@@ -102,18 +101,8 @@ func (r *restorer) tables(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, c.Close()) }()
-	names, err := c.Tables(ctx)
-	if err != nil {
-		return err
-	}
-	for _, name := range names {
-		t, err := c.Table(ctx, name)
-		if err != nil {
-			return err
-		}
-		r.consumed[name] = t.Consumed
-	}
-	return nil
+	r.consumed, err = consumed(ctx, c)
+	return err
 }
 
 func (r *restorer) run(ctx context.Context) error {

@@ -1,0 +1,315 @@
+package assemble
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/eventlake/lake"
+	"github.com/eventlake/lake/config"
+	"github.com/eventlake/lake/local/catalog"
+	"github.com/eventlake/lake/local/disk"
+	"github.com/eventlake/lake/local/keys"
+	"github.com/eventlake/lake/local/ledger"
+	"github.com/eventlake/lake/local/store"
+	"github.com/eventlake/lake/local/stream"
+)
+
+// PartHealth is what Examine found about one part of a lake.
+type PartHealth struct {
+	Part     string   `json:"part"`
+	What     string   `json:"what"` // what was looked at
+	Problems []string `json:"problems"`
+	Repair   string   `json:"repair,omitempty"` // what a repair would do, and lose; empty when nothing is wrong
+}
+
+// OK reports whether nothing is wrong.
+func (p *PartHealth) OK() bool { return len(p.Problems) == 0 }
+
+func (p *PartHealth) problem(format string, args ...any) {
+	if len(p.Problems) < 100 { // one damaged directory can make very many
+		p.Problems = append(p.Problems, fmt.Sprintf(format, args...))
+	}
+}
+
+// The parts that Examine looks at, in the order in which they are repaired.
+const (
+	partStream  = "stream"
+	partCatalog = "catalog"
+	partLedger  = "ledger"
+	partFiles   = "files"
+	partKeys    = "keys"
+)
+
+// Examine checks every part of a lake that is not running, and changes nothing:
+// what can only be opened for writing is opened as a copy. lake.ErrLocked when
+// a process has the lake open. The error is for a check that could not be done.
+func Examine(ctx context.Context, cfg config.Config, log *slog.Logger) (parts []PartHealth, err error) {
+	lock, err := disk.AcquireLock(cfg.Data)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, lock.Unlock()) }()
+	e := &examination{cfg: cfg, log: log, tables: map[lake.TableName]map[lake.ShardID]lake.Position{}}
+	for _, check := range []func(context.Context, *PartHealth) error{e.stream, e.catalog, e.ledger, e.files, e.keys} {
+		var p PartHealth
+		if err := check(ctx, &p); err != nil {
+			return parts, fmt.Errorf("check %s: %w", p.Part, err)
+		}
+		parts = append(parts, p)
+	}
+	return parts, nil
+}
+
+// examination is what one Examine has learned.
+type examination struct {
+	cfg    config.Config
+	log    *slog.Logger
+	last   map[lake.ShardID]lake.Position
+	tables map[lake.TableName]map[lake.ShardID]lake.Position // consumed
+	listed []lake.File                                       // by the ledger; nil when it cannot be read
+}
+
+func (e *examination) path(dir string) string { return filepath.Join(e.cfg.Data, dir) }
+
+func (e *examination) stream(ctx context.Context, p *PartHealth) error {
+	p.Part = partStream
+	done, err := stream.Check(ctx, disk.OS{}, e.path(streamDir), func(q stream.Problem) {
+		if !q.Harmless {
+			p.problem("%s", q)
+		}
+	})
+	e.last = done.Last
+	p.What = fmt.Sprintf("%d records in %d segments, %d lost before", done.Records, done.Segments, done.Lost)
+	if !p.OK() {
+		p.Repair = "keep the damaged segments beside as *.damaged and put a marked gap in place of what cannot be read; " +
+			"the events in it are lost unless raw has them already"
+	}
+	return err
+}
+
+func (e *examination) catalog(ctx context.Context, p *PartHealth) (err error) {
+	p.Part = partCatalog
+	names, err := disk.OS{}.ReadDir(e.path("tables"))
+	if err != nil && !disk.IsNotExist(err) {
+		return err
+	}
+	dirs, database := 0, false
+	for _, n := range names {
+		if n.Dir {
+			dirs++
+		}
+		database = database || n.Name == "catalog.db"
+	}
+	p.What = fmt.Sprintf("%d tables", dirs)
+	p.Repair = "make catalog.db again from the tables' newest metadata and keep the old one as catalog.db.damaged; nothing is lost"
+	switch {
+	case !database && dirs > 0:
+		p.problem("catalog.db is missing, and there are %d tables", dirs)
+		return nil
+	case !database:
+		p.Repair = ""
+		return nil
+	}
+	root, done, err := e.shadow("tables", func(name string) bool { return strings.HasPrefix(name, "catalog.db") })
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, done()) }()
+	c, err := catalog.Open(ctx, root, catalog.Options{Logger: e.log})
+	if err != nil {
+		p.problem("catalog.db: %v", err)
+		return nil
+	}
+	defer func() { err = errors.Join(err, c.Close()) }()
+	problems, err := c.Check(ctx)
+	if err != nil {
+		p.problem("%v", err)
+		return nil
+	}
+	tables, err := c.Tables(ctx)
+	if err != nil {
+		return err
+	}
+	if len(tables) < dirs {
+		p.problem("catalog.db names %d tables, and there are %d", len(tables), dirs)
+	}
+	for _, q := range problems {
+		p.problem("%s", q)
+	}
+	if len(problems) > 0 {
+		p.Repair += "; a data file that is missing comes back by lake rebuild --table NAME, from raw"
+	}
+	if p.OK() {
+		p.Repair = ""
+	}
+	for _, name := range tables {
+		if t, err := c.Table(ctx, name); err == nil { // else Check has said so
+			e.tables[name] = t.Consumed
+		}
+	}
+	return nil
+}
+
+func (e *examination) ledger(ctx context.Context, p *PartHealth) (err error) {
+	p.Part = partLedger
+	const repair = "make the ledger again from the raw and quarantine files, the tables and the stream; " +
+		"counts of duplicates older than the stream come back as one sum"
+	dir := e.path(ledgerDir)
+	err = ledger.Check(ctx, disk.OS{}, dir, func(q ledger.Problem) { p.problem("%s: %v", q.Path, q.Err) })
+	if err != nil {
+		return err
+	}
+	if !p.OK() {
+		p.Repair = repair
+		return nil
+	}
+	root, done, err := e.shadow(ledgerDir, func(name string) bool { return !strings.HasPrefix(name, "run-") })
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, done()) }()
+	l, err := ledger.Open(ctx, disk.OS{}, filepath.Join(root, ledgerDir), ledger.Options{TTL: e.cfg.Claims.TTL, Logger: e.log})
+	if err != nil {
+		p.problem("%v", err)
+		p.Repair = repair
+		return nil
+	}
+	defer func() { err = errors.Join(err, l.Close()) }()
+	journal, err := l.Journal(ctx)
+	if err != nil {
+		return err
+	}
+	e.listed = []lake.File{}
+	for f := range journal.Files("") {
+		e.listed = append(e.listed, f)
+	}
+	var books lake.Tally
+	for _, t := range journal.Books() {
+		books.Add(t)
+	}
+	p.What = fmt.Sprintf("%d records decided, %d files", books.Total(), len(e.listed))
+	for _, why := range disagreements(journal.Positions(), e.tables) {
+		p.problem("%s", why)
+		p.Repair = repair
+	}
+	for id, at := range journal.Positions() {
+		if last, ok := e.last[id]; ok && at.After(last) {
+			p.problem("it has decided %s up to position %s, but the stream ends at %s", id, at, last)
+			p.Repair = "mark the missing end of the stream as lost, so that no position is used twice"
+		}
+	}
+	return nil
+}
+
+// disagreements are the places where tables have taken in more than a ledger
+// knows: it is not the ledger of these tables, or an older copy.
+func disagreements(at map[lake.ShardID]lake.Position, tables map[lake.TableName]map[lake.ShardID]lake.Position) (out []string) {
+	for name, consumed := range tables {
+		for id, p := range consumed {
+			if p.After(at[id]) {
+				out = append(out, fmt.Sprintf("table %s has taken in %s up to position %s, but the ledger is at %s", name, id, p, at[id]))
+			}
+		}
+	}
+	return out
+}
+
+// files compares the sizes of raw and quarantine files with the ledger.
+func (e *examination) files(ctx context.Context, p *PartHealth) error {
+	p.Part = partFiles
+	if e.listed == nil {
+		p.What = "not compared: the ledger cannot be read"
+		return nil
+	}
+	sizes := map[lake.Key]int64{}
+	s := store.New(disk.OS{}, e.cfg.Data)
+	for _, root := range []lake.Key{"raw/", "quarantine/"} {
+		for info, err := range s.List(ctx, root) {
+			if err != nil {
+				return err
+			}
+			sizes[info.Key] = info.Bytes
+		}
+	}
+	var bytes int64
+	for _, f := range e.listed {
+		switch size, ok := sizes[f.Key]; {
+		case !ok:
+			p.problem("%s is missing: %d events", f.Key, f.Events)
+		case size != f.Bytes:
+			p.problem("%s has %d bytes, the ledger says %d", f.Key, size, f.Bytes)
+		}
+		bytes += f.Bytes
+	}
+	p.What = fmt.Sprintf("%d raw and quarantine files, %d bytes (lake verify reads every checksum)", len(e.listed), bytes)
+	if !p.OK() {
+		p.Repair = "none: restore the files from a back-up; what is in the tables stays there"
+	}
+	return nil
+}
+
+func (e *examination) keys(_ context.Context, p *PartHealth) error {
+	p.Part = partKeys
+	s, err := keys.Open(disk.OS{}, e.cfg.Data, keys.Options{Logger: e.log})
+	if err != nil {
+		p.problem("%v", err)
+		p.Repair = "none: " + lake.Hint(err)
+		return nil
+	}
+	p.What = fmt.Sprintf("%d keys", len(s.List()))
+	return nil
+}
+
+// shadow makes a directory that looks like dir in the data directory but can be
+// written: what copied chooses is a copy, the rest are links. done removes it.
+func (e *examination) shadow(dir string, copied func(name string) bool) (root string, done func() error, err error) {
+	from, err := filepath.Abs(e.path(dir))
+	if err != nil {
+		return "", nil, err
+	}
+	if root, err = os.MkdirTemp("", "lake-doctor-"); err != nil {
+		return "", nil, err
+	}
+	done = func() error { return os.RemoveAll(root) }
+	fail := func(err error) (string, func() error, error) { return "", nil, errors.Join(err, done()) }
+	if err := os.Mkdir(filepath.Join(root, dir), 0o755); err != nil {
+		return fail(err)
+	}
+	entries, err := disk.OS{}.ReadDir(from)
+	if err != nil && !disk.IsNotExist(err) {
+		return fail(err)
+	}
+	for _, n := range entries {
+		source, target := filepath.Join(from, n.Name), filepath.Join(root, dir, n.Name)
+		if n.Dir || !copied(n.Name) {
+			err = os.Symlink(source, target)
+		} else {
+			err = copyFile(source, target)
+		}
+		if err != nil {
+			return fail(err)
+		}
+	}
+	return root, done, nil
+}
+
+func copyFile(from, to string) (err error) {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, in.Close()) }()
+	out, err := os.Create(to)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, out.Close()) }()
+	_, err = io.Copy(out, in)
+	return err
+}

@@ -1,0 +1,187 @@
+package assemble
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+
+	"github.com/eventlake/lake"
+	"github.com/eventlake/lake/config"
+	"github.com/eventlake/lake/local/catalog"
+	"github.com/eventlake/lake/local/disk"
+	"github.com/eventlake/lake/local/ledger"
+	"github.com/eventlake/lake/local/stream"
+)
+
+// RepairOptions choose what Repair does beyond what Examine found.
+type RepairOptions struct {
+	Ledger bool // make the ledger again, also when it looks whole
+}
+
+// Repair mends what Examine found, part by part, and tells each step. It holds
+// the lock of the data directory while it works. A repeat finds nothing to do.
+func Repair(ctx context.Context, cfg config.Config, log *slog.Logger, parts []PartHealth, o RepairOptions, tell func(string)) (err error) {
+	lock, err := disk.AcquireLock(cfg.Data)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, lock.Unlock()) }()
+	bad := map[string]bool{partLedger: o.Ledger}
+	for _, p := range parts {
+		bad[p.Part] = bad[p.Part] || !p.OK()
+	}
+	if bad[partCatalog] {
+		names, err := catalog.Recover(ctx, cfg.Data, catalog.Options{Logger: log})
+		if err != nil {
+			return err
+		}
+		tell(fmt.Sprintf("catalog: made again with %d tables", len(names)))
+	}
+	if bad[partStream] || bad[partLedger] {
+		if err := repairStream(ctx, cfg, log, tell); err != nil {
+			return err
+		}
+	}
+	if !bad[partLedger] {
+		return nil
+	}
+	if !o.Ledger {
+		if whole, err := ledgerFits(ctx, cfg, log); err != nil || whole {
+			return err
+		}
+	}
+	done, err := RestoreLedger(ctx, cfg, log)
+	if err != nil {
+		return err
+	}
+	tell(fmt.Sprintf("ledger: made again from %d files: %d unique, %d duplicate, %d quarantined; %d records of the stream are read again",
+		done.Files, done.Unique, done.Duplicate, done.Quarantined, done.Again))
+	if done.Unplaced > 0 {
+		tell(fmt.Sprintf("ledger: %d of the duplicates are booked without type, in the hour where the stream begins", done.Unplaced))
+	}
+	if n := len(done.Unused); n > 0 {
+		tell(fmt.Sprintf("ledger: %d files are no data (merged, written anew, or left by a crash) and will be removed later", n))
+	}
+	for _, key := range done.Strange {
+		tell(fmt.Sprintf("ledger: left alone, not a file of the lake: %s", key))
+	}
+	return nil
+}
+
+// repairStream makes every shard readable, and as long as what others have
+// read of it.
+func repairStream(ctx context.Context, cfg config.Config, log *slog.Logger, tell func(string)) error {
+	dir := filepath.Join(cfg.Data, streamDir)
+	reach, err := reached(ctx, cfg, log)
+	if err != nil {
+		return err
+	}
+	ids, err := shardDirs(dir)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		done, err := stream.Repair(ctx, disk.OS{}, dir, id, reach[id])
+		if err != nil {
+			return err
+		}
+		for _, path := range done.Segments {
+			tell("stream: written anew: " + path)
+		}
+		for _, lost := range done.Lost {
+			tell(fmt.Sprintf("stream: %s positions %s are marked as lost", id, lost))
+		}
+	}
+	return nil
+}
+
+func shardDirs(dir string) (ids []lake.ShardID, err error) {
+	entries, err := disk.OS{}.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range entries {
+		if ok, _ := filepath.Match("shard-[0-9][0-9][0-9]", e.Name); ok && e.Dir {
+			ids = append(ids, lake.ShardID(e.Name))
+		}
+	}
+	return ids, nil
+}
+
+// reached is how far tables and, when it can be read, the ledger have read the
+// stream.
+func reached(ctx context.Context, cfg config.Config, log *slog.Logger) (out map[lake.ShardID]lake.Position, err error) {
+	out = map[lake.ShardID]lake.Position{}
+	further := func(m map[lake.ShardID]lake.Position) {
+		for id, p := range m {
+			if p.After(out[id]) {
+				out[id] = p
+			}
+		}
+	}
+	c, err := catalog.Open(ctx, cfg.Data, catalog.Options{Logger: log})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, c.Close()) }()
+	tables, err := consumed(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range tables {
+		further(m)
+	}
+	if l, err := openLedger(ctx, cfg, log); err == nil { // a damaged one says nothing
+		positions, err := positionsOf(ctx, l)
+		if err = errors.Join(err, l.Close()); err != nil {
+			return nil, err
+		}
+		further(positions)
+	}
+	return out, nil
+}
+
+// consumed is how far each table has taken in each shard.
+func consumed(ctx context.Context, c lake.Catalog) (map[lake.TableName]map[lake.ShardID]lake.Position, error) {
+	names, err := c.Tables(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := map[lake.TableName]map[lake.ShardID]lake.Position{}
+	for _, name := range names {
+		t, err := c.Table(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		out[name] = t.Consumed
+	}
+	return out, nil
+}
+
+func openLedger(ctx context.Context, cfg config.Config, log *slog.Logger) (*ledger.Ledger, error) {
+	return ledger.Open(ctx, disk.OS{}, filepath.Join(cfg.Data, ledgerDir), ledger.Options{
+		TTL: cfg.Claims.TTL, HotBytes: int64(cfg.Claims.Memory), Logger: log,
+	})
+}
+
+func positionsOf(ctx context.Context, l lake.Ledger) (map[lake.ShardID]lake.Position, error) {
+	journal, err := l.Journal(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return journal.Positions(), nil
+}
+
+// ledgerFits reports whether the ledger is whole and knows all that the tables
+// have taken in: then mending the stream was enough.
+func ledgerFits(ctx context.Context, cfg config.Config, log *slog.Logger) (bool, error) {
+	e := &examination{cfg: cfg, log: log, tables: map[lake.TableName]map[lake.ShardID]lake.Position{}}
+	var c, l PartHealth
+	if err := e.catalog(ctx, &c); err != nil {
+		return false, err
+	}
+	err := e.ledger(ctx, &l)
+	return l.OK(), err
+}
