@@ -1,0 +1,84 @@
+package e2e
+
+import (
+	"bytes"
+	"math/rand/v2"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/eventlake/lake/gen"
+)
+
+// TestARebuildOrReplayThatIsKilledChangesNothing kills the lake while it
+// rebuilds its tables and while it replays into its own stream. After every
+// kill the same events are there, once.
+func TestARebuildOrReplayThatIsKilledChangesNothing(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	rng := rand.New(rand.NewPCG(seed, 1))
+	dir := t.TempDir()
+	g := gen.New(gen.Options{Seed: 5, Events: 20_000, Duplicates: .05, Malformed: .01, Drift: true})
+	var lines []byte
+	for ok := true; ok; {
+		if lines, ok = g.Next(lines); ok {
+			lines = append(lines, '\n')
+		}
+	}
+	file := filepath.Join(dir, "events.ndjson")
+	write(t, file, string(lines))
+	s := up(t, filepath.Join(dir, "data"))
+	must(t, "send", "--url", s.url(""), file)
+	s.settle()
+	a := &agreement{server: s, want: tally{rows: g.Truth().ByType, cents: g.Truth().Cents}}
+
+	// How long they take undisturbed says when a kill is in the middle.
+	interrupted := 0
+	for _, args := range [][]string{{"rebuild"}, {"replay", "--to", "stream"}} {
+		args = append(args, "--data", s.data)
+		start := time.Now()
+		must(t, args...)
+		whole := time.Since(start)
+		for range 3 {
+			if killDuring(t, s, args, time.Duration(rng.Int64N(int64(whole)))) {
+				interrupted++
+			}
+			s.start()
+			s.settle()
+			if got := a.sql(); !got.equal(a.want) {
+				t.Errorf("after a killed %s: %+v, want %+v", args[0], got, a.want)
+			}
+			verify(t, s.data, "after a killed "+args[0])
+		}
+	}
+	t.Logf("%d of 6 were interrupted", interrupted)
+	if interrupted == 0 {
+		t.Error("no kill was in the middle: the test proves nothing")
+	}
+	a.rebuild() // none of the killed ones left anything behind
+	s.stop()
+	if got := a.sql(); !got.equal(a.want) {
+		t.Errorf("stopped: %+v, want %+v", got, a.want)
+	}
+	verify(t, s.data, "stopped")
+}
+
+// killDuring starts a command that works through the lake, kills the lake after
+// a while and reports whether the command noticed.
+func killDuring(t *testing.T, s *server, args []string, after time.Duration) bool {
+	t.Helper()
+	path, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), path, args...)
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(after) // the moment of the kill is what is varied
+	s.kill()
+	return cmd.Wait() != nil
+}
