@@ -74,7 +74,9 @@ func Open(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *Local, e
 		}
 	}()
 	fsys := disk.OS{}
-	if err := fsys.Mkdir(cfg.Data); err != nil {
+	// Also an old directory: a process that made it may have been killed before
+	// its entries were durable.
+	if err := makeDirs(fsys, cfg.Data); err != nil {
 		return nil, lake.Errorf(lake.ErrInvalid, "give a directory that can be written: --data DIR", "open data directory: %v", err)
 	}
 	if l.Lock, err = disk.AcquireLock(cfg.Data); err != nil {
@@ -100,6 +102,16 @@ func Open(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *Local, e
 		return nil, err
 	}
 	return l, l.stages(ctx)
+}
+
+// makeDirs makes the data directory and those of its parts, durably.
+func makeDirs(fsys disk.FS, data string) error {
+	for _, dir := range []string{"", streamDir, ledgerDir, "tables"} {
+		if err := disk.MkdirDurable(fsys, filepath.Join(data, dir)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // agree refuses parts that do not belong together, as after a restore of some
@@ -241,8 +253,12 @@ func sources(cfg config.Config) (ingest.Sources, error) {
 }
 
 func curateLimits(cfg config.Config) curate.Limits {
+	depth := cfg.Curate.Depth
+	if depth == 0 {
+		depth = -1 // 0 is curate's default; a configured 0 is no nesting
+	}
 	return curate.Limits{
-		Memory: int64(cfg.Curate.Memory), Columns: cfg.Curate.Columns, Depth: cfg.Curate.Depth,
+		Memory: int64(cfg.Curate.Memory), Columns: cfg.Curate.Columns, Depth: depth,
 		FileBytes: int64(cfg.Curate.FileSize), SmallFiles: cfg.Curate.CompactFiles,
 	}
 }

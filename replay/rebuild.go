@@ -73,7 +73,8 @@ func (r *Rebuilder) Table(ctx context.Context, name lake.TableName, o RebuildOpt
 		return out, fmt.Errorf("rebuild %s: %w", name, err)
 	}
 	c := r.Build
-	c.Table, c.Files, c.Upto, c.Keep, c.Grow, c.Progress = name, raws, base.Consumed, base.Schema, !o.whole(), progress
+	c.Table, c.Location, c.Files, c.Progress = name, base.Location, raws, progress
+	c.Upto, c.Keep, c.Grow = base.Consumed, base.Schema, !o.whole()
 	built, err := curate.Build(ctx, c)
 	if err != nil {
 		return out, fmt.Errorf("rebuild %s: %w", name, err)
@@ -120,17 +121,21 @@ func (r *Rebuilder) swap(ctx context.Context, name lake.TableName, o RebuildOpti
 		return false, err
 	}
 	c.Files = slices.DeleteFunc(c.Files, func(f lake.File) bool { return !f.Span.To.After(c.Upto[f.Shard]) })
-	c.Upto, c.Keep, c.Grow, c.Known = now.Consumed, built.Schema, true, built.Files
+	c.After, c.Upto, c.Keep, c.Grow, c.Known = c.Upto, now.Consumed, built.Schema, true, built.Files
 	since, err := curate.Build(ctx, c)
 	if err != nil {
 		return false, err
 	}
 	out.Since = since.Rows
-	old := o.inRange(now.Files)
+	all := *built
+	all.Add(since)
+	summary, err := rebuildSummary(now, all, o)
+	if err != nil {
+		return false, errors.Join(err, since.Discard(context.WithoutCancel(ctx), c.Store))
+	}
 	after, err := r.Catalog.Commit(ctx, lake.TableCommit{
-		Table: name, Base: now.Snapshot, Schema: since.Schema,
-		Add: slices.Concat(built.Files, since.Files), Remove: old, Consumed: now.Consumed,
-		Summary: rebuildSummary(o),
+		Table: name, Base: now.Snapshot, Schema: all.Schema,
+		Add: all.Files, Remove: o.inRange(now.Files), Consumed: now.Consumed, Summary: summary,
 	})
 	if errors.Is(err, lake.ErrStale) {
 		return false, errors.Join(err, since.Discard(context.WithoutCancel(ctx), c.Store))
@@ -142,13 +147,20 @@ func (r *Rebuilder) swap(ctx context.Context, name lake.TableName, o RebuildOpti
 	return true, nil
 }
 
-// rebuildSummary says in the snapshot what was done.
-func rebuildSummary(o RebuildOptions) map[string]string {
-	s := map[string]string{"lake.operation": "rebuild"}
-	if !o.whole() {
-		s["lake.rebuild-from"], s["lake.rebuild-to"] = o.From.String(), o.To.String()
+// rebuildSummary says in the snapshot what was done, and counts late
+// duplicates and conflicts anew; a rebuild of some days keeps the table's counts.
+func rebuildSummary(now lake.Table, all curate.Built, o RebuildOptions) (map[string]string, error) {
+	summary, err := all.Summary("rebuild")
+	if err != nil || o.whole() {
+		return summary, err
 	}
-	return s
+	for _, key := range []string{curate.SummaryLate, curate.SummaryConflicts} {
+		if old, ok := now.Summary[key]; ok {
+			summary[key] = old
+		}
+	}
+	summary["lake.rebuild-from"], summary["lake.rebuild-to"] = o.From.String(), o.To.String()
+	return summary, nil
 }
 
 func (r *Rebuilder) rawFiles(ctx context.Context, name lake.TableName, o RebuildOptions) ([]lake.File, error) {
