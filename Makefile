@@ -9,6 +9,7 @@ PYTHON   ?= python3
 KILLS    ?= 1000
 FUZZTIME ?= 30s
 BENCHTIME ?= 60s
+STAGETIME ?= 1s
 
 LINT_VERSION := v2.15.0
 LINT         := .tools/golangci-lint-$(LINT_VERSION)
@@ -57,9 +58,8 @@ e2e: build $(VENV) ## the real binary: kills under load, documents, architecture
 demo: build ## see it work in ./demo-data: real and generated events, two kills, SQL, the proof
 	@bin/lake demo
 
-bench: build ## measure every stage and the whole way; BENCHTIME=60s
-	$(GO) test -run '^$$' -bench . -benchtime 1s $$($(GO) list ./... | grep -v /e2e$$) | grep -E '^(Benchmark|pkg:)'
-	$(GO) run ./bench --bin bin/lake --for $(BENCHTIME)
+bench: build ## measure every stage and the whole way, write docs/performance.md; BENCHTIME=60s STAGETIME=1s
+	GO=$(GO) LAKE_BIN=bin/lake BENCHTIME=$(BENCHTIME) STAGETIME=$(STAGETIME) bench/run.sh
 
 soak: build ## kill the real binary KILLS=1000 times under load, then compare id by id
 	KILLS=$(KILLS) LAKE_BIN=$(CURDIR)/bin/lake $(GO) test -count=1 -timeout 0 -v -run TestKills ./e2e
