@@ -101,8 +101,8 @@ func (e *examination) catalog(ctx context.Context, p *PartHealth) (err error) {
 	}
 	dirs, database := 0, false
 	for _, n := range names {
-		if n.Dir {
-			dirs++
+		if committed, _ := filepath.Glob(filepath.Join(e.path("tables"), n.Name, "metadata", "*.metadata.json")); len(committed) > 0 {
+			dirs++ // a table that was never committed is none
 		}
 		database = database || n.Name == "catalog.db"
 	}

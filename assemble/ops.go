@@ -60,7 +60,7 @@ type Step struct {
 func (l *Local) opVerify(ctx context.Context, _ struct{}, emit func(any)) (any, error) {
 	return audit.Run(ctx, audit.Parts{
 		Stream: l.Stream, Ledger: l.Ledger, Catalog: l.Catalog, Lines: l.Lines, Rows: l.auditRows,
-		ClaimTTL: int64(l.Config.Claims.TTL.Seconds()),
+		ClaimTTL: int64(l.Config.Claims.TTL.Seconds()), Gaps: l.Stream.Gaps(),
 		Progress: func(done, total int64, what string) { emit(Step{done, total, what}) },
 	})
 }

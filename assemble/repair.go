@@ -38,6 +38,11 @@ func Repair(ctx context.Context, cfg config.Config, log *slog.Logger, parts []Pa
 			return err
 		}
 		tell(fmt.Sprintf("catalog: made again with %d tables", len(names)))
+		fits, err := ledgerFits(ctx, cfg, log) // without the tables nobody could tell
+		if err != nil {
+			return err
+		}
+		bad[partLedger] = bad[partLedger] || !fits
 	}
 	if bad[partStream] || bad[partLedger] {
 		if err := repairStream(ctx, cfg, log, tell); err != nil {

@@ -29,6 +29,9 @@ type Parts struct {
 	// ClaimTTL is the claims' lifetime: copies further apart in log time both
 	// reach raw, and the table drops the second.
 	ClaimTTL int64 // seconds
+	// Gaps are the positions that the stream has lost to damage and that a
+	// repair has marked; may be nil.
+	Gaps map[lake.ShardID][]lake.Span
 	// Progress is told what was checked; may be nil.
 	Progress func(done, total int64, what string)
 }
