@@ -26,7 +26,7 @@ stages=(
   "./transform Scan"
   "./collect Post"
   "./local/stream ^BenchmarkAppend"
-  "./local/ledger NewIDs|Duplicates"
+  "./local/ledger NewIDs/after_0M"
   "./raw Append|Split|Instant|Write"
   "./ingest Take"
   "./curate Shred|Split|Parquet|Once"
