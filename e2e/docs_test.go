@@ -116,7 +116,7 @@ func TestDocumentsNameTargetsThatExist(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	use := regexp.MustCompile(`(?:^|[\s|;&(])make ([a-z][a-z0-9-]*)`)
+	use := regexp.MustCompile(`(?:^|[|;&(] *|^\$ )make ([a-z][a-z0-9-]*)`)
 	for _, d := range documents(t) {
 		for _, code := range append(slices.Clone(d.spans), d.lines...) {
 			code, _, _ = strings.Cut(code, " # ")
