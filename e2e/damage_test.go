@@ -39,6 +39,7 @@ func TestDamageIsFoundAndNamed(t *testing.T) {
 		"sealed segment":     {"stream", ".log", middle, ""},
 		"segment's head":     {"stream", ".log", func([]byte) int { return 2 }, ""},
 		"ledger":             {"ledger", "", middle, ""},
+		"stream's head":      {"stream", "stream.json", middle, ""},
 		"catalog, one table": {"tables", "catalog.db", func(b []byte) int { return bytes.LastIndex(b, []byte("metadata.json")) - 10 }, "metadata.json"},
 		"catalog's head":     {"tables", "catalog.db", func([]byte) int { return 3 }, ""},
 	} {
