@@ -143,7 +143,7 @@ func (e *examination) catalog(ctx context.Context, p *PartHealth) (err error) {
 		p.problem("%s", q)
 	}
 	if len(problems) > 0 {
-		p.Repair += "; a data file that is missing comes back by lake rebuild --table NAME, from raw"
+		p.Repair += "; restore data files that are missing or cut from a back-up (raw still has their events)"
 	}
 	if p.OK() {
 		p.Repair = ""

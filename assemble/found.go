@@ -101,10 +101,10 @@ func (r *fileReader) read(ctx context.Context, f found, lines bool) (c contents,
 	c.file = lake.File{Key: f.key, Kind: f.Kind, Partition: f.Partition, Shard: f.Shard, Span: f.Span, Bytes: obj.Size()}
 	for scanner := bufio.NewReaderSize(zip, 256<<10); ; {
 		line, err := scanner.ReadBytes('\n')
-		if err == io.EOF && len(line) == 0 {
+		if errors.Is(err, io.EOF) && len(line) == 0 {
 			break
 		}
-		if err != nil && err != io.EOF {
+		if err != nil && !errors.Is(err, io.EOF) {
 			return damaged(err)
 		}
 		line = bytes.TrimRight(line, "\n")

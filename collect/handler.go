@@ -106,7 +106,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.serve.Se
 func (h *Handler) take(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
 	id := api.RequestID(w, r)
-	j, _ := h.jobs.Get().(*job) //nolint:errcheck // New makes nothing else
+	j, _ := h.jobs.Get().(*job) // New makes nothing else
 	defer func() {
 		j.end()
 		h.jobs.Put(j)

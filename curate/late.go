@@ -46,7 +46,7 @@ func LateOf(t lake.Table) (LateDuplicates, error) {
 		return l, nil
 	}
 	if err := json.Unmarshal([]byte(text), &l); err != nil {
-		return l, fmt.Errorf("summary of table %s: %s: %w", t.Name, err, lake.ErrCorrupt)
+		return l, fmt.Errorf("summary of table %s: %w: %w", t.Name, err, lake.ErrCorrupt)
 	}
 	return l, nil
 }
@@ -116,7 +116,7 @@ func summary(operation string, t lake.Table, late LateDuplicates, conflicts map[
 	all := map[string]int64{}
 	if text := t.Summary[SummaryConflicts]; text != "" {
 		if err := json.Unmarshal([]byte(text), &all); err != nil {
-			return nil, fmt.Errorf("summary of table %s: %s: %w", t.Name, err, lake.ErrCorrupt)
+			return nil, fmt.Errorf("summary of table %s: %w: %w", t.Name, err, lake.ErrCorrupt)
 		}
 	}
 	for column, n := range conflicts {

@@ -90,7 +90,7 @@ func (k keyboard) read(prompt string) (string, error) {
 
 func (k keyboard) remember(entry string) {
 	// What cannot be kept is only missing from the history.
-	_ = k.SaveHistory(strings.Join(strings.Fields(entry), " ")) //nolint:errcheck // see above
+	_ = k.SaveHistory(strings.Join(strings.Fields(entry), " ")) // see above
 }
 
 func (k keyboard) close() error { return k.Close() }
@@ -100,7 +100,7 @@ func (s *session) completer(ctx context.Context) readline.AutoCompleter { return
 
 type completer struct {
 	s   *session
-	ctx context.Context //nolint:containedctx // readline's callback has no context of its own
+	ctx context.Context // readline's callback has no context of its own
 }
 
 // Do implements readline.AutoCompleter.

@@ -179,7 +179,7 @@ func (s *session) show(ctx context.Context, sql string) (err error) {
 // say writes a line to the person. A terminal that is gone is noticed when the
 // next line is read from it.
 func (s *session) say(format string, args ...any) {
-	_, _ = fmt.Fprintf(s.out, format+"\n", args...) //nolint:errcheck // see above
+	_, _ = fmt.Fprintf(s.out, format+"\n", args...) // see above
 }
 
 func (s *session) complain(err error) {
@@ -193,5 +193,5 @@ func (s *session) complain(err error) {
 	if hint := lake.Hint(err); hint != "" {
 		msg += "\nhint: " + hint
 	}
-	_, _ = fmt.Fprintln(s.opt.Err, "error: "+msg) //nolint:errcheck // as in say
+	_, _ = fmt.Fprintln(s.opt.Err, "error: "+msg) // as in say
 }

@@ -8,9 +8,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/eventlake/lake"
 	"github.com/eventlake/lake/transform"
-	"github.com/go-json-experiment/json/jsontext"
 )
 
 // verdict is what the oracle says about the structure of a body.
@@ -155,7 +156,8 @@ func libraryTime(text string) (lake.Instant, bool) {
 	if leap {
 		copy(b[17:], "59")
 	}
-	head, zone := b[:19], b[19:]
+	var head []byte
+	zone := b[19:]
 	if i := bytes.IndexAny(zone, "+-zZ"); i >= 0 {
 		head, zone = b[:19+i], zone[i:]
 	} else {

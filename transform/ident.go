@@ -4,8 +4,9 @@ import (
 	"bytes"
 	"strings"
 
-	"github.com/eventlake/lake"
 	"github.com/zeebo/xxh3"
+
+	"github.com/eventlake/lake"
 )
 
 // What stands between the source and the rest in the hashed text. A source

@@ -7,9 +7,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/zeebo/xxh3"
+
 	"github.com/eventlake/lake"
 	"github.com/eventlake/lake/transform"
-	"github.com/zeebo/xxh3"
 )
 
 func mustScan(t *testing.T, source lake.SourceID, body string) transform.Row {

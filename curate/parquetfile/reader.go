@@ -83,7 +83,7 @@ func (f *File) Read(group int, l *column.Leaf, c *column.Chunk) (err error) {
 	defer func() { err = errors.Join(err, pages.Close()) }()
 	for {
 		page, err := pages.ReadPage()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
@@ -115,7 +115,7 @@ func (f *File) page(p parquet.Page, l *column.Leaf, c *column.Chunk) error {
 				return err
 			}
 		}
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {

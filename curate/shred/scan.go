@@ -47,7 +47,6 @@ func (s *scanner) text() (raw []byte, escaped bool, err error) {
 		if n < 0 {
 			break
 		}
-		escaped = true
 		back := 0
 		for p := at + n - 1; p >= start && s.b[p] == '\\'; p-- {
 			back++

@@ -39,24 +39,24 @@ var mixed = shape{leaf: shapeMixed}
 
 // shape looks a list over, at its bracket; deep is how many levels of nesting
 // there is room for, structs counted.
-func (in *scanner) shape(deep int) (shape, error) {
-	in.i++
+func (s *scanner) shape(deep int) (shape, error) {
+	s.i++
 	sum := shape{nest: 1, exact: true}
 	for {
-		c := in.peek()
+		c := s.peek()
 		var sh shape
 		var err error
 		switch c {
 		case ']':
-			in.i++
+			s.i++
 			return sum, nil
 		case ',':
-			in.i++
+			s.i++
 			continue
 		case 0, '}', ':':
-			return mixed, corrupt("byte %d: a list has no end", in.i)
+			return mixed, corrupt("byte %d: a list has no end", s.i)
 		case 'n':
-			if err := in.null(); err != nil {
+			if err := s.null(); err != nil {
 				return mixed, err
 			}
 			continue
@@ -64,7 +64,7 @@ func (in *scanner) shape(deep int) (shape, error) {
 			if deep < 2 {
 				return mixed, nil
 			}
-			if sh, err = in.shape(deep - 1); err != nil {
+			if sh, err = s.shape(deep - 1); err != nil {
 				return mixed, err
 			}
 			sh.nest++
@@ -72,17 +72,17 @@ func (in *scanner) shape(deep int) (shape, error) {
 			if deep < 2 {
 				return mixed, nil
 			}
-			if _, err = in.skip(); err != nil {
+			if _, err = s.skip(); err != nil {
 				return mixed, err
 			}
 			sh = shape{1, shapeStruct, true}
 		case '"':
-			if _, _, err = in.text(); err != nil {
+			if _, _, err = s.text(); err != nil {
 				return mixed, err
 			}
 			sh = shape{1, shapeString, true}
 		default:
-			sh = tokenShape(in.token())
+			sh = tokenShape(s.token())
 		}
 		if sum = unify(sum, sh); sum.leaf == shapeMixed {
 			return mixed, nil

@@ -64,7 +64,7 @@ func TestFullNamesWhatToDo(t *testing.T) {
 			t.Errorf("%v -> %v", err, got)
 		}
 	}
-	if err := fmt.Errorf("other"); disk.Full(err) != err || disk.Full(nil) != nil {
+	if err := fmt.Errorf("other"); !errors.Is(disk.Full(err), err) || disk.Full(nil) != nil {
 		t.Error("other errors stay as they are")
 	}
 }

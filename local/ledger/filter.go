@@ -6,6 +6,7 @@ import (
 	"math/bits"
 
 	"github.com/FastFilter/xorfilter"
+
 	"github.com/eventlake/lake"
 )
 

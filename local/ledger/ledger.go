@@ -21,9 +21,10 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/eventlake/lake"
 	"github.com/eventlake/lake/local/disk"
-	"golang.org/x/time/rate"
 )
 
 // Ledger is the embedded lake.Ledger and lake.Backlog. It is safe for

@@ -8,6 +8,7 @@ import (
 	"io"
 
 	"github.com/FastFilter/xorfilter"
+
 	"github.com/eventlake/lake/local/disk"
 )
 

@@ -159,7 +159,7 @@ func await(ctx context.Context, groups []*group) error {
 		}
 	}
 	if failure != nil && stored > 0 && errors.Is(failure, lake.ErrFull) {
-		return fmt.Errorf("stored in part: %v", failure) //nolint:errorlint // must not be lake.ErrFull
+		return fmt.Errorf("stored in part: %v", failure) // not wrapped: it must not be lake.ErrFull
 	}
 	return failure
 }

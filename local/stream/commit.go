@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -79,7 +80,7 @@ func (sh *shard) writing() *segment {
 func (sh *shard) undo(active *segment, err error) error {
 	err = fmt.Errorf("write %s: %w", active.path, err)
 	full := disk.Full(err)
-	if full == err {
+	if !errors.Is(full, lake.ErrFull) {
 		return sh.stream.fail(err)
 	}
 	if err := sh.file.Truncate(active.size); err != nil {
@@ -103,7 +104,7 @@ func (sh *shard) roll() error {
 	if err := createSegment(s.fsys, g.path, g.header, nil); err != nil {
 		err = fmt.Errorf("begin segment %s: %w", g.path, err)
 		// While the new file is not there the old one may go on.
-		if full := disk.Full(err); full != err && !exists(s.fsys, g.path) {
+		if full := disk.Full(err); errors.Is(full, lake.ErrFull) && !exists(s.fsys, g.path) {
 			return full
 		}
 		return s.fail(err)

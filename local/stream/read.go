@@ -77,7 +77,7 @@ func (s *Stream) Read(ctx context.Context, id lake.ShardID, after lake.Position,
 		if p.at == 0 {
 			return nil
 		}
-		next := p.at
+		var next uint64
 		if p.frame != nil {
 			var ok bool
 			next, ok = decode(p.frame.frame, p.frame.body(), p.at, &left, b, &s.names, false)
