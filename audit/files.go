@@ -1,10 +1,7 @@
 package audit
 
 import (
-	"bufio"
 	"context"
-	"errors"
-	"io"
 
 	"github.com/eventlake/lake"
 	"github.com/eventlake/lake/quarantine"
@@ -49,37 +46,15 @@ func (a *auditor) rawFile(ctx context.Context, f lake.File) (n int64, err error)
 }
 
 // lines gives every line of a raw file, taken apart.
-func (a *auditor) lines(ctx context.Context, f lake.File, each func(*raw.Fields)) (err error) {
-	in, err := a.Lines.Open(ctx, f)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, in.Close()) }()
+func (a *auditor) lines(ctx context.Context, f lake.File, each func(*raw.Fields)) error {
 	var fields raw.Fields
-	r := bufio.NewReaderSize(in, 256<<10)
-	var long []byte
-	for {
-		line, err := r.ReadSlice('\n')
-		if errors.Is(err, bufio.ErrBufferFull) {
-			long = append(long, line...)
-			continue
-		}
-		if len(long) > 0 {
-			long = append(long, line...)
-			line = long
-		}
-		if err == io.EOF && len(line) == 0 {
-			return nil
-		}
-		if err != nil && err != io.EOF {
-			return err
-		}
+	return a.Lines.EachLine(ctx, f, func(line []byte) error {
 		if _, err := raw.Split(line, &fields); err != nil {
 			return err
 		}
 		each(&fields)
-		long = long[:0]
-	}
+		return nil
+	})
 }
 
 // quarantineFiles reads every quarantine file.

@@ -5,11 +5,8 @@
 package replay
 
 import (
-	"bufio"
 	"cmp"
 	"context"
-	"errors"
-	"io"
 	"slices"
 	"strings"
 
@@ -56,37 +53,15 @@ func Select(j lake.Journal, r Range) []lake.File {
 // eachEvent gives every event of a file that the range holds: its body as the
 // producer sent it and what the lake had added. Both are valid until each
 // returns.
-func eachEvent(ctx context.Context, lines *raw.Reader, f lake.File, r Range, each func(body []byte, f *raw.Fields) error) (err error) {
-	in, err := lines.Open(ctx, f)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, in.Close()) }()
+func eachEvent(ctx context.Context, lines *raw.Reader, f lake.File, r Range, each func(body []byte, f *raw.Fields) error) error {
 	var fields raw.Fields
-	var line, body []byte
-	br := bufio.NewReaderSize(in, 256<<10)
-	for {
-		part, err := br.ReadSlice('\n')
-		line = append(line, part...)
-		if errors.Is(err, bufio.ErrBufferFull) {
-			continue
-		}
-		if errors.Is(err, io.EOF) && len(line) == 0 {
-			return nil
-		}
-		if err != nil && !errors.Is(err, io.EOF) {
-			return err
-		}
+	var body []byte
+	return lines.EachLine(ctx, f, func(line []byte) error {
 		open, err := raw.Split(line, &fields)
-		if err != nil {
+		if err != nil || !r.Holds(f.Partition.Type, fields.Created) {
 			return err
 		}
-		if r.Holds(f.Partition.Type, fields.Created) {
-			body = append(append(body[:0], open...), '}')
-			if err := each(body, &fields); err != nil {
-				return err
-			}
-		}
-		line = line[:0]
-	}
+		body = append(append(body[:0], open...), '}')
+		return each(body, &fields)
+	})
 }
