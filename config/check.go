@@ -12,6 +12,10 @@ import (
 	"github.com/eventlake/lake/transform"
 )
 
+// requestsInMemory is how many of the largest requests the collector's memory
+// must hold: below that one client's large requests would shut out all others.
+const requestsInMemory = 8
+
 // check looks at values beside each other, once every layer is read.
 func (r *reader) check() {
 	c := r.config
@@ -31,8 +35,9 @@ func (r *reader) check() {
 			r.wrong("cors.origins", "write scheme and host, e.g. https://app.example.com", "%q is no origin", origin)
 		}
 	}
-	if c.Limits.RequestBytes > c.Limits.Memory {
-		r.wrong("limits.request_bytes", "raise limits.memory to a few times limits.request_bytes", "one request (%s) does not fit into limits.memory (%s)", c.Limits.RequestBytes, c.Limits.Memory)
+	if least := requestsInMemory * c.Limits.RequestBytes; c.Limits.Memory < least {
+		r.wrong("limits.memory", fmt.Sprintf("raise it to %s, or lower limits.request_bytes", least),
+			"%s is less than %d requests of limits.request_bytes (%s)", c.Limits.Memory, requestsInMemory, c.Limits.RequestBytes)
 	}
 	if c.Claims.TTL < c.Stream.Retention {
 		r.wrong("claims.ttl", "make it at least stream.retention plus the time that producers go on retrying", "ids are forgotten (%s) before the stream is (%s)", FormatDuration(c.Claims.TTL), FormatDuration(c.Stream.Retention))

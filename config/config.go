@@ -52,11 +52,11 @@ type Keys struct {
 
 // Limits bound what the collector takes.
 type Limits struct {
-	RequestBytes  Size          `yaml:"request_bytes" min:"1KiB" max:"1GiB" doc:"Largest request body after decompression; more is answered with 413."`
+	RequestBytes  Size          `yaml:"request_bytes" min:"1KiB" max:"10MiB" doc:"Largest request body, as sent and decompressed; more is answered with 413. One event cannot be larger either."`
 	RequestEvents int           `yaml:"request_events" min:"1" max:"1000000" doc:"Most events in one request; more is answered with 413."`
 	Depth         int           `yaml:"depth" min:"1" max:"1000" doc:"Deepest nesting of objects and arrays in an event; deeper ones go to quarantine as too_deep."`
 	Rate          int           `yaml:"rate" min:"0" doc:"Events a second for each key; more is answered with 429 and Retry-After. 0: no limit."`
-	Memory        Size          `yaml:"memory" min:"1MiB" doc:"Memory for requests in flight; when it is used up, requests are answered with 503 and Retry-After."`
+	Memory        Size          `yaml:"memory" min:"1MiB" doc:"Memory for requests in flight, at least 8 times limits.request_bytes; when it is used up, requests are answered with 503 and Retry-After."`
 	DiskFree      Size          `yaml:"disk_free" min:"0B" doc:"With less free disk than this, requests are answered with 503 and Retry-After."`
 	ReadTimeout   time.Duration `yaml:"read_timeout" min:"1s" doc:"Time for a client to send its whole request."`
 	IdleTimeout   time.Duration `yaml:"idle_timeout" min:"1s" doc:"How long a connection without a request is kept."`
@@ -111,7 +111,7 @@ type Query struct {
 	Timeout    time.Duration `yaml:"timeout" min:"100ms" doc:"Longest time of one statement."`
 	Memory     Size          `yaml:"memory" min:"32MiB" doc:"Memory of the SQL engine, all statements together."`
 	Threads    int           `yaml:"threads" min:"0" max:"1024" doc:"Threads of the SQL engine. 0: one for each CPU."`
-	Concurrent int           `yaml:"concurrent" min:"1" max:"1024" doc:"Statements at a time over HTTP; more wait, then are answered with 503."`
+	Concurrent int           `yaml:"concurrent" min:"1" max:"1024" doc:"Statements at a time over HTTP; more wait a second and are then answered with 429 and Retry-After."`
 }
 
 // Log is the program's own log.

@@ -131,25 +131,26 @@ sources:
 
 func TestOneProblem(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
-		"tab":                       {"stream:\n\tshards: 4\n", "lake.yaml:2: found character"},
-		"unclosed quote":            {"data: \"x\nlisten: y\n", "lake.yaml:"},
-		"two documents":             {"data: a\n---\ndata: b\n", "lake.yaml:2: a second document"},
-		"a list at the top":         {"- data\n", "lake.yaml:1: expected a section, found a list"},
-		"open without keys":         {"listen: 0.0.0.0:80\nkeys:\n  required: off\n", "lake.yaml:3: keys.required: keys can be off only on a loopback"},
-		"port out of range":         {"listen: 127.0.0.1:70000\n", "lake.yaml:1: listen:"},
-		"half a TLS pair":           {"tls:\n  cert: a.pem\n", "lake.yaml:2: tls.cert: a certificate without a key"},
-		"origin with a path":        {"cors:\n  origins:\n    - https://a.example/x\n", "cors.origins: \"https://a.example/x\" is no origin"},
-		"ids forgotten too soon":    {"claims:\n  ttl: 1h\n", "lake.yaml:2: claims.ttl: ids are forgotten (1h) before"},
-		"subtype without type":      {"sources:\n  a:\n    event:\n      subtype: x\n", "sources.a.event.subtype: a subtype without a type"},
-		"a section for a value":     {"data:\n  dir: x\n", "lake.yaml:2: data: expected a value, found a section"},
-		"a value for a section":     {"stream: 4\n", `lake.yaml:1: stream: expected a section, found "4"`},
-		"no default subtype":        {"sources:\n  a:\n    event:\n      default_subtype: ''\n", "lake.yaml:2: sources.a.event: default subtype"},
-		"an empty key in a path":    {"sources:\n  a:\n    event:\n      id: a..b\n", `lake.yaml:4: sources.a.event.id: path "a..b": key 2 is empty (write the keys with dots`},
-		"a path without end":        {"sources:\n  a:\n    event:\n      time: 'a\\'\n", "lake.yaml:4: sources.a.event.time: path"},
-		"no time":                   {"sources:\n  a:\n    event:\n      time: ''\n", "lake.yaml:4: sources.a.event.time: path"},
-		"bad date":                  {"sources:\n  a:\n    event:\n      earliest: long ago\n", "lake.yaml:4: sources.a.event.earliest: cannot read the date"},
-		"a level out of bounds":     {"raw:\n  level: 0\n", "lake.yaml:2: raw.level: 0 is out of bounds"},
-		"a request over the memory": {"limits:\n  request_bytes: 256MiB\n", "lake.yaml:2: limits.request_bytes: one request (256MiB) does not fit"},
+		"tab":                     {"stream:\n\tshards: 4\n", "lake.yaml:2: found character"},
+		"unclosed quote":          {"data: \"x\nlisten: y\n", "lake.yaml:"},
+		"two documents":           {"data: a\n---\ndata: b\n", "lake.yaml:2: a second document"},
+		"a list at the top":       {"- data\n", "lake.yaml:1: expected a section, found a list"},
+		"open without keys":       {"listen: 0.0.0.0:80\nkeys:\n  required: off\n", "lake.yaml:3: keys.required: keys can be off only on a loopback"},
+		"port out of range":       {"listen: 127.0.0.1:70000\n", "lake.yaml:1: listen:"},
+		"half a TLS pair":         {"tls:\n  cert: a.pem\n", "lake.yaml:2: tls.cert: a certificate without a key"},
+		"origin with a path":      {"cors:\n  origins:\n    - https://a.example/x\n", "cors.origins: \"https://a.example/x\" is no origin"},
+		"ids forgotten too soon":  {"claims:\n  ttl: 1h\n", "lake.yaml:2: claims.ttl: ids are forgotten (1h) before"},
+		"subtype without type":    {"sources:\n  a:\n    event:\n      subtype: x\n", "sources.a.event.subtype: a subtype without a type"},
+		"a section for a value":   {"data:\n  dir: x\n", "lake.yaml:2: data: expected a value, found a section"},
+		"a value for a section":   {"stream: 4\n", `lake.yaml:1: stream: expected a section, found "4"`},
+		"no default subtype":      {"sources:\n  a:\n    event:\n      default_subtype: ''\n", "lake.yaml:2: sources.a.event: default subtype"},
+		"an empty key in a path":  {"sources:\n  a:\n    event:\n      id: a..b\n", `lake.yaml:4: sources.a.event.id: path "a..b": key 2 is empty (write the keys with dots`},
+		"a path without end":      {"sources:\n  a:\n    event:\n      time: 'a\\'\n", "lake.yaml:4: sources.a.event.time: path"},
+		"no time":                 {"sources:\n  a:\n    event:\n      time: ''\n", "lake.yaml:4: sources.a.event.time: path"},
+		"bad date":                {"sources:\n  a:\n    event:\n      earliest: long ago\n", "lake.yaml:4: sources.a.event.earliest: cannot read the date"},
+		"a level out of bounds":   {"raw:\n  level: 0\n", "lake.yaml:2: raw.level: 0 is out of bounds"},
+		"too little for requests": {"limits:\n  memory: 40MiB\n", "lake.yaml:2: limits.memory: 40MiB is less than 8 requests of limits.request_bytes (10MiB) (raise it to 80MiB, or lower"},
+		"a request over a body":   {"limits:\n  request_bytes: 11MiB\n", "lake.yaml:2: limits.request_bytes: 11MiB is out of bounds (use at most 10MiB)"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := problems(t, c.text, nil, nil)
@@ -197,5 +198,14 @@ func TestMappings(t *testing.T) {
 	}
 	if got, want := config.Default().Mappings()[lake.DefaultSource], transform.DefaultMapping(); !reflect.DeepEqual(got, want) {
 		t.Errorf("default source: %+v, want %+v", got, want)
+	}
+}
+
+// TestTheLargestRequestIsTheLargestBody: a bound that the collector or the
+// stream would lower in silence is no bound.
+func TestTheLargestRequestIsTheLargestBody(t *testing.T) {
+	c := load(t, "limits:\n  request_bytes: 10MiB\n", nil, nil)
+	if c.Limits.RequestBytes != lake.MaxBody {
+		t.Errorf("the largest request is %s, a body may have %d bytes", c.Limits.RequestBytes, lake.MaxBody)
 	}
 }

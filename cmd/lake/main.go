@@ -16,7 +16,7 @@ import (
 // Exit codes, also in `lake help exit-codes`.
 const (
 	exitOK     = 0
-	exitFailed = 1 // the command failed, or lake verify found a problem
+	exitFailed = 1 // the command failed, or lake verify or lake doctor found a problem
 	exitUsage  = 2 // wrong flags, arguments or configuration
 	exitLocked = 3 // another process holds the data directory
 )

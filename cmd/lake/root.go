@@ -98,7 +98,7 @@ func usageErrors(c *cobra.Command) {
 func exitCodesHelp() *cobra.Command {
 	return &cobra.Command{
 		Use: "exit-codes", Short: "What the exit codes mean",
-		Long: "Exit codes:\n  0  the command did what it says\n  1  it failed, or lake verify found a problem\n" +
+		Long: "Exit codes:\n  0  the command did what it says\n  1  it failed, or lake verify or lake doctor found a problem\n" +
 			"  2  wrong flags, arguments or configuration\n  3  another process holds the data directory",
 	}
 }
