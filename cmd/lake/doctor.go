@@ -22,7 +22,7 @@ Copy the data directory before a repair when you can.`,
 		Example: "  lake doctor\n  lake doctor --repair\n  lake doctor --rebuild-ledger && lake verify",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			cfg, err := a.config(nil)
+			cfg, err := a.config()
 			if err != nil {
 				return err
 			}

@@ -45,7 +45,7 @@ func viewKey(k keys.Key) keyView {
 }
 
 func (a *app) openKeys() (*keys.Store, error) {
-	cfg, err := a.config(nil)
+	cfg, err := a.config()
 	if err != nil {
 		return nil, err
 	}

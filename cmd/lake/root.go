@@ -59,7 +59,7 @@ func newRoot(a *app) *cobra.Command {
 		"log.level":  f.String("log-level", "", "debug, info, warn or error (default info)"),
 		"log.format": f.String("log-format", "", "text or json (default text)"),
 	}
-	f.StringVar(&a.configFile, "config", "", "configuration file (default ./lake.yaml when there is one)")
+	f.StringVar(&a.configFile, "config", "", "configuration file (default: the one the lake was last run with, else ./lake.yaml)")
 	f.BoolVar(&a.json, "json", false, "print JSON, for scripts")
 	root.AddGroup(
 		&cobra.Group{ID: "run", Title: "Run:"}, &cobra.Group{ID: "data", Title: "Events in and out:"},
@@ -101,24 +101,6 @@ func exitCodesHelp() *cobra.Command {
 		Long: "Exit codes:\n  0  the command did what it says\n  1  it failed, or lake verify or lake doctor found a problem\n" +
 			"  2  wrong flags, arguments or configuration\n  3  another process holds the data directory",
 	}
-}
-
-// config reads the configuration with this command line's flags on top.
-func (a *app) config(extra config.Overrides) (config.Config, error) {
-	over := config.Overrides{}
-	for key, value := range a.flags {
-		if *value != "" {
-			over[key] = *value
-		}
-	}
-	for key, value := range extra {
-		over[key] = value
-	}
-	cfg, err := config.Load(a.configFile, a.env, over)
-	if err != nil {
-		return cfg, &usageError{err}
-	}
-	return cfg, nil
 }
 
 // logger writes to stderr at the configured level and in the configured form.

@@ -58,7 +58,7 @@ send leaves FILE.lake-sent, from which --resume goes on.`,
 
 // send sends the files one after another.
 func (a *app) send(ctx context.Context, f sendFlags, files []string) error {
-	cfg, err := a.config(nil)
+	cfg, err := a.config()
 	if err != nil {
 		return err
 	}

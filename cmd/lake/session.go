@@ -70,7 +70,7 @@ func (s *session) close() error {
 
 // with runs f on the lake of the command line's data directory.
 func (a *app) with(ctx context.Context, f func(*session, config.Config) error) (err error) {
-	cfg, err := a.config(nil)
+	cfg, err := a.config()
 	if err != nil {
 		return err
 	}

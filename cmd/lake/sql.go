@@ -35,7 +35,7 @@ Works beside a running lake and on a stopped one. SQL can only read, and only th
 			if a.json && format == "table" {
 				format = "json"
 			}
-			cfg, err := a.config(nil)
+			cfg, err := a.config()
 			if err != nil {
 				return err
 			}

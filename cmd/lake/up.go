@@ -23,7 +23,7 @@ func newUp(a *app) *cobra.Command {
 	var listen, pprofAddr string
 	c := &cobra.Command{
 		Use: "up", Short: "Run a lake: HTTP, ingest, tables, SQL, upkeep",
-		Long: "Run a lake until Ctrl-C or SIGTERM. It then answers the requests it has, commits what it has\ntaken in, and ends; a second Ctrl-C ends it at once, which loses nothing either.",
+		Long: "Run a lake until Ctrl-C or SIGTERM. It then answers the requests it has, commits what it has\ntaken in, and ends; a second Ctrl-C ends it at once, which loses nothing either.\n\nOther commands use the configuration that the lake was last run with, unless they are told another one.",
 		Example: "  lake up\n  lake up --data /var/lib/lake --listen 127.0.0.1:9000\n" +
 			"  lake keys create --source shop && lake up --listen 0.0.0.0:8080",
 		Args: cobra.NoArgs,
@@ -32,12 +32,12 @@ func newUp(a *app) *cobra.Command {
 			if listen != "" {
 				over["listen"] = listen
 			}
-			cfg, err := a.config(over)
+			cfg, run, err := a.configToRun(over)
 			if err != nil {
 				return err
 			}
 			log := a.logger(cfg)
-			return withPprof(c.Context(), pprofAddr, log, func(ctx context.Context) error { return up(ctx, cfg, log) })
+			return withPprof(c.Context(), pprofAddr, log, func(ctx context.Context) error { return up(ctx, cfg, run, log) })
 		},
 	}
 	c.Flags().StringVar(&listen, "listen", "", "address for HTTP (default "+serve.DefaultAddr+")")
@@ -45,7 +45,7 @@ func newUp(a *app) *cobra.Command {
 	return c
 }
 
-func up(ctx context.Context, cfg config.Config, log *slog.Logger) (err error) {
+func up(ctx context.Context, cfg config.Config, run assemble.LastRun, log *slog.Logger) (err error) {
 	for _, w := range cfg.Warnings {
 		log.Warn(w)
 	}
@@ -57,6 +57,9 @@ func up(ctx context.Context, cfg config.Config, log *slog.Logger) (err error) {
 	if err := serve.CheckListen(cfg.Listen, !cfg.KeysRequired() || l.Keys.Active(keys.Write) > 0); err != nil {
 		return &usageError{err}
 	}
+	if err := remember(l, run); err != nil {
+		return err
+	}
 	engine, err := openEngine(ctx, cfg, l.Catalog, log)
 	if err != nil {
 		return err
@@ -65,6 +68,19 @@ func up(ctx context.Context, cfg config.Config, log *slog.Logger) (err error) {
 	return l.Up(ctx, sqlHandler(l, engine), func(url string) {
 		log.Info("the lake is up", "url", url, "data", cfg.Data, "keys", cfg.KeysRequired())
 	})
+}
+
+// remember leaves in the data directory which file the lake is run with, and
+// says so when it is another one than before: its rules differ then.
+func remember(l *assemble.Local, run assemble.LastRun) error {
+	before, ok, err := assemble.ReadLastRun(l.Config.Data)
+	if err != nil && !errors.Is(err, lake.ErrCorrupt) { // a damaged one is written anew
+		return err
+	}
+	if ok && before.Found && before.Config != run.Config {
+		l.Log.Warn("the lake was last run with another configuration file", "before", before.Config, "now", run.Config, "found", run.Found)
+	}
+	return l.Remember(run)
 }
 
 // openEngine opens SQL over the tables of a data directory.
