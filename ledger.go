@@ -32,7 +32,9 @@ type Ledger interface {
 	// asking again gives the same answer. Of two claims in one call the earlier
 	// wins. An owned claim becomes durable no later than the Commit whose span
 	// holds its position; one that was never committed may be forgotten by a
-	// crash, and then its record comes again.
+	// crash, and then its record comes again. After an error out holds the
+	// outcomes that are known, and 0 for claims whose outcome is not: those may
+	// or may not have been made, and asking again tells.
 	Claim(ctx context.Context, shard ShardID, claims []Claim, out []Outcome) error
 
 	// Position returns how far the shard is committed; zero when it never was.

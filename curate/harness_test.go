@@ -99,7 +99,7 @@ func (r *rig) span(events ...event) {
 			buf.Part(p).Add([]byte(e.body), &f)
 		}
 		span := lake.Span{After: lake.Pos(after), To: lake.Pos(r.at[id])}
-		files, err := r.writer.Write(context.Background(), id, span, buf)
+		files, err := buf.Write(context.Background(), r.writer, id, span)
 		if err != nil {
 			r.t.Fatal(err)
 		}

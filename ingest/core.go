@@ -25,7 +25,7 @@ type Core struct {
 	ledger  lake.Ledger
 	sources Sources
 	names   *Names
-	raw     *raw.Writer
+	sink    lake.Sink
 	gzip    *raw.Compressor
 
 	scanners map[lake.SourceID]*transform.Scanner
@@ -42,10 +42,10 @@ type Core struct {
 	verdicts []lake.Verdict
 }
 
-// pending is a record that was understood and waits for its claim.
+// pending is a record that waits for the claims of its batch.
 type pending struct {
-	index int
-	row   transform.Row
+	row     transform.Row
+	refusal *lake.Refusal // nil when the record was understood and has a claim
 }
 
 // slotKey is what an event's partition and book follow from, but for times.
@@ -65,9 +65,9 @@ type slot struct {
 }
 
 // NewCore returns a Core for one shard. Free memory for lines comes from free.
-func NewCore(shard lake.ShardID, ledger lake.Ledger, sources Sources, names *Names, w *raw.Writer, gz *raw.Compressor, free *raw.Memory) *Core {
+func NewCore(shard lake.ShardID, ledger lake.Ledger, sources Sources, names *Names, sink lake.Sink, gz *raw.Compressor, free *raw.Memory) *Core {
 	return &Core{
-		shard: shard, ledger: ledger, sources: sources, names: names, raw: w, gzip: gz,
+		shard: shard, ledger: ledger, sources: sources, names: names, sink: sink, gzip: gz,
 		scanners: map[lake.SourceID]*transform.Scanner{}, slots: map[slotKey]*slot{},
 		books: map[lake.Book]*lake.Tally{}, lines: raw.NewBuffer(free),
 	}
@@ -75,21 +75,18 @@ func NewCore(shard lake.ShardID, ledger lake.Ledger, sources Sources, names *Nam
 
 // Take decides about the records, which follow on those taken since the last
 // Flush, and keeps what is unique or refused until then. The verdicts are
-// valid until the next Take. After an error the Core must be Reset and the
-// span taken again from the committed position.
+// valid until the next Take.
+//
+// After an error the verdicts of the records before the first whose claim has
+// no outcome stand, and the rest is Pending: a caller that can report how far
+// it came (a Lambda) flushes those and leaves the rest to a repeat. Any other
+// caller Resets the Core and takes the span again from the committed position.
 func (c *Core) Take(ctx context.Context, records []lake.Record) ([]lake.Verdict, error) {
-	c.pending, c.claims = c.pending[:0], c.claims[:0]
+	c.pending, c.claims = grow(c.pending, len(records)), c.claims[:0]
 	c.verdicts = grow(c.verdicts, len(records))
 	for i := range records {
-		rec := &records[i]
-		c.pending = append(c.pending, pending{index: i})
-		p := &c.pending[len(c.pending)-1]
-		if refusal := c.scanner(rec.Source).Scan(rec.Source, rec.Body, rec.Received, &p.row); refusal != nil {
-			c.pending = c.pending[:len(c.pending)-1]
-			if err := c.refuse(rec, "", refusal); err != nil {
-				return nil, err
-			}
-			c.verdicts[i] = lake.Quarantined
+		rec, p := &records[i], &c.pending[i]
+		if p.refusal = c.scanner(rec.Source).Scan(rec.Source, rec.Body, rec.Received, &p.row); p.refusal != nil {
 			continue
 		}
 		p.row.Type, p.row.Subtype = keep(p.row.Type, p.row.Name.Type), keep(p.row.Subtype, p.row.Name.Subtype)
@@ -98,16 +95,29 @@ func (c *Core) Take(ctx context.Context, records []lake.Record) ([]lake.Verdict,
 		})
 	}
 	c.outcomes = grow(c.outcomes, len(c.claims))
-	if err := c.ledger.Claim(ctx, c.shard, c.claims, c.outcomes); err != nil {
-		return nil, fmt.Errorf("claim on %s: %w", c.shard, err)
-	}
-	for i := range c.pending {
-		p := &c.pending[i]
-		verdict, err := c.settle(&records[p.index], &p.row, c.outcomes[i])
+	failed := c.ledger.Claim(ctx, c.shard, c.claims, c.outcomes)
+	claim := 0
+	for i := range records {
+		rec, p := &records[i], &c.pending[i]
+		if p.refusal != nil {
+			if err := c.refuse(rec, "", p.refusal); err != nil {
+				return nil, err
+			}
+			c.verdicts[i] = lake.Quarantined
+			continue
+		}
+		outcome := c.outcomes[claim]
+		if failed != nil && outcome == 0 {
+			break
+		}
+		verdict, err := c.settle(rec, &p.row, outcome)
 		if err != nil {
 			return nil, err
 		}
-		c.verdicts[p.index] = verdict
+		c.verdicts[i], claim = verdict, claim+1
+	}
+	if failed != nil {
+		return c.verdicts, fmt.Errorf("claim on %s: %w", c.shard, failed)
 	}
 	return c.verdicts, nil
 }
@@ -190,7 +200,7 @@ func (c *Core) Bytes() int64 { return c.lines.Bytes() + c.refused.Bytes() }
 // visible before the ledger has the commit.
 func (c *Core) Flush(ctx context.Context, span lake.Span) (lake.Commit, error) {
 	commit := lake.Commit{Shard: c.shard, Span: span, Types: c.names.undurable(c.used)}
-	files, err := c.raw.Write(ctx, c.shard, span, c.lines)
+	files, err := c.lines.Write(ctx, c.sink, c.shard, span)
 	if err != nil {
 		return lake.Commit{}, err
 	}

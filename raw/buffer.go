@@ -2,6 +2,7 @@ package raw
 
 import (
 	"cmp"
+	"context"
 	"slices"
 	"sync"
 
@@ -21,15 +22,10 @@ func NewBuffer(free *Memory) *Buffer {
 	return &Buffer{parts: map[lake.Partition]*Part{}, free: free}
 }
 
-// Part is the lines of one partition.
+// Part gathers the lines of one partition.
 type Part struct {
-	Partition lake.Partition
-
-	buffer   *Buffer
-	lines    []byte
-	events   int64
-	min, max lake.Instant
-	received lake.Instant
+	buffer *Buffer
+	part   lake.Part
 }
 
 // Part returns the part of the partition, made when needed. It is valid until
@@ -37,7 +33,7 @@ type Part struct {
 func (b *Buffer) Part(p lake.Partition) *Part {
 	part := b.parts[p]
 	if part == nil {
-		part = &Part{Partition: p, buffer: b}
+		part = &Part{buffer: b, part: lake.Part{Partition: p}}
 		b.parts[p] = part
 	}
 	return part
@@ -45,20 +41,19 @@ func (b *Buffer) Part(p lake.Partition) *Part {
 
 // Add appends one event. The body's bytes are copied.
 func (p *Part) Add(body []byte, f *Fields) {
-	if p.lines == nil {
-		p.lines = p.buffer.free.Get()
+	to := &p.part
+	if to.Lines == nil {
+		to.Lines = p.buffer.free.Get()
 	}
-	before := len(p.lines)
-	p.lines = Append(p.lines, body, f)
-	p.buffer.bytes += int64(len(p.lines) - before)
-	if p.events == 0 || f.Created < p.min {
-		p.min = f.Created
+	before := len(to.Lines)
+	to.Lines = Append(to.Lines, body, f)
+	p.buffer.bytes += int64(len(to.Lines) - before)
+	if to.Events == 0 {
+		to.First, to.MinTime, to.MaxTime = f.Position, f.Created, f.Created
 	}
-	if p.events == 0 || f.Created > p.max {
-		p.max = f.Created
-	}
-	p.received = max(p.received, f.Received)
-	p.events++
+	to.MinTime, to.MaxTime = min(to.MinTime, f.Created), max(to.MaxTime, f.Created)
+	to.Received = max(to.Received, f.Received)
+	to.Events++
 }
 
 // Bytes is the number of uncompressed bytes in the buffer.
@@ -67,27 +62,33 @@ func (b *Buffer) Bytes() int64 { return b.bytes }
 // Reset empties the buffer and invalidates its parts.
 func (b *Buffer) Reset() {
 	for _, p := range b.parts {
-		b.free.Put(p.lines)
+		b.free.Put(p.part.Lines)
 	}
 	clear(b.parts)
 	b.bytes = 0
 }
 
-// sorted returns the parts that hold events, in partition order, so that what
-// is written does not depend on map order.
-func (b *Buffer) sorted() []*Part {
-	out := make([]*Part, 0, len(b.parts))
+// Write hands the parts to the sink, in partition order, so that what is
+// written does not depend on map order. The buffer is empty afterwards.
+func (b *Buffer) Write(ctx context.Context, sink lake.Sink, shard lake.ShardID, span lake.Span) ([]lake.File, error) {
+	parts := make([]lake.Part, 0, len(b.parts))
 	for _, p := range b.parts {
-		if p.events > 0 {
-			out = append(out, p)
+		if p.part.Events > 0 {
+			parts = append(parts, p.part)
 		}
+		p.part.Lines = nil
 	}
-	slices.SortFunc(out, func(x, y *Part) int {
+	slices.SortFunc(parts, func(x, y lake.Part) int {
 		return cmp.Or(cmp.Compare(x.Partition.Type, y.Partition.Type),
 			cmp.Compare(x.Partition.Subtype, y.Partition.Subtype),
 			cmp.Compare(x.Partition.Day, y.Partition.Day))
 	})
-	return out
+	files, err := sink.Write(ctx, shard, span, parts)
+	for i := range parts {
+		b.free.Put(parts[i].Lines)
+	}
+	b.Reset()
+	return files, err
 }
 
 // Memory recycles line buffers between flushes. It keeps at most limit bytes.

@@ -163,7 +163,7 @@ func (k kit) write(t *testing.T, after, to uint64) lake.File {
 		part.Add([]byte(plain), &f)
 	}
 	span := lake.Span{After: lake.Pos(after), To: lake.Pos(to)}
-	files, err := raw.NewWriter(k.gzip, k.cache).Write(t.Context(), "shard-000", span, b)
+	files, err := b.Write(t.Context(), raw.NewWriter(k.gzip, k.cache), "shard-000", span)
 	if err != nil || len(files) != 1 {
 		t.Fatalf("%v, %v", files, err)
 	}

@@ -17,7 +17,7 @@ const Root = "raw/"
 // waits for the disk, so several in flight cost less than one after another.
 const parallelWrites = 8
 
-// Writer turns the lines of a span into raw files.
+// Writer is the lake.Sink that writes raw files itself.
 type Writer struct {
 	gzip  *Compressor
 	cache *Cache
@@ -29,21 +29,21 @@ func NewWriter(gzip *Compressor, cache *Cache) *Writer { return &Writer{gzip, ca
 
 // Write stores one file a partition and returns them, durable but not visible:
 // they become data by the ledger's commit. The names follow from shard and
-// span, so a repeat writes the same files. The buffer is empty afterwards when
-// the error is nil, and unchanged otherwise.
-func (w *Writer) Write(ctx context.Context, shard lake.ShardID, span lake.Span, b *Buffer) ([]lake.File, error) {
-	parts := b.sorted()
+// span, so a repeat writes the same files. The cache takes over the lines that
+// it has room for.
+func (w *Writer) Write(ctx context.Context, shard lake.ShardID, span lake.Span, parts []lake.Part) ([]lake.File, error) {
 	files := make([]lake.File, len(parts))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(parallelWrites)
-	for i, p := range parts {
+	for i := range parts {
+		p := &parts[i]
 		g.Go(func() error {
 			key := fileKey(p.Partition, shard, span)
-			info, err := w.gzip.Create(ctx, key, p.lines)
+			info, err := w.gzip.Create(ctx, key, p.Lines)
 			files[i] = lake.File{
 				Key: key, Kind: lake.KindRaw, Partition: p.Partition, Shard: shard, Span: span,
-				Events: p.events, Bytes: info.Bytes, CRC: info.CRC,
-				MinTime: p.min, MaxTime: p.max, Received: p.received,
+				Events: p.Events, Bytes: info.Bytes, CRC: info.CRC,
+				MinTime: p.MinTime, MaxTime: p.MaxTime, Received: p.Received,
 			}
 			return err
 		})
@@ -51,12 +51,11 @@ func (w *Writer) Write(ctx context.Context, shard lake.ShardID, span lake.Span, 
 	if err := g.Wait(); err != nil {
 		return nil, err
 	}
-	for i, p := range parts {
-		if w.cache != nil && w.cache.put(files[i].Key, p.lines) {
-			p.lines = nil // the cache has it now
+	for i := range parts {
+		if w.cache != nil && w.cache.put(files[i].Key, parts[i].Lines) {
+			parts[i].Lines = nil // the cache has it now
 		}
 	}
-	b.Reset()
 	return files, nil
 }
 
