@@ -77,7 +77,7 @@ func Open(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *Local, e
 	// Also an old directory: a process that made it may have been killed before
 	// its entries were durable.
 	if err := makeDirs(fsys, cfg.Data); err != nil {
-		return nil, lake.Errorf(lake.ErrInvalid, "give a directory that can be written: --data DIR", "open data directory: %v", err)
+		return nil, lake.Errorf(lake.ErrInvalid, "give a directory that can be written: --data DIR", "open data directory %s: %v", cfg.Data, err)
 	}
 	if l.Lock, err = disk.AcquireLock(cfg.Data); err != nil {
 		return nil, err

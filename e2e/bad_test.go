@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -70,17 +71,35 @@ func TestWrongUseIsRefusedWithTheReason(t *testing.T) {
 	}
 }
 
-func TestAReadOnlyDirectoryIsRefusedAtTheStart(t *testing.T) {
-	dir := t.TempDir()
-	if err := os.Chmod(dir, 0o555); err != nil {
+// TestADirectoryThatCannotBeWrittenIsRefused: the places below refuse root too,
+// so that the test does not depend on who runs it.
+func TestADirectoryThatCannotBeWrittenIsRefused(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	write(t, file, "no lake\n")
+	places := []string{file, filepath.Join(file, "below")}
+	if runtime.GOOS == "linux" { // file systems of the kernel: nobody makes a file there
+		places = append(places, "/proc/lake", "/sys/lake", "/sys/kernel")
+	}
+	locked := filepath.Join(t.TempDir(), "locked")
+	if err := os.Mkdir(locked, 0o555); err != nil {
 		t.Fatal(err)
 	}
-	if os.WriteFile(filepath.Join(dir, "probe"), nil, 0o644) == nil {
-		t.Skip("this user can write read-only directories")
+	if os.WriteFile(filepath.Join(locked, "probe"), nil, 0o644) != nil { // root may write here
+		places = append(places, locked, filepath.Join(locked, "below"))
 	}
-	_, errs, exit := run(t, "up", "--data", dir, "--listen", freeAddr(t))
-	if exit != 1 || !strings.Contains(errs, dir) || !strings.Contains(errs, "hint: ") {
-		t.Errorf("exit %d:\n%s", exit, errs)
+	for _, dir := range places {
+		for _, args := range [][]string{{"up", "--listen", freeAddr(t)}, {"status"}, {"keys", "create"}} {
+			out, errs, exit := run(t, append(args, "--data", dir)...)
+			if exit != 1 || out != "" || !strings.Contains(errs, strings.TrimSuffix(dir, "/below")) || !strings.Contains(errs, "\nhint: ") {
+				t.Errorf("lake %s --data %s: exit %d\n%s%s", args[0], dir, exit, out, errs)
+			}
+		}
+	}
+	if text, err := os.ReadFile(file); err != nil || string(text) != "no lake\n" {
+		t.Errorf("the file holds %q, %v", text, err)
+	}
+	if left, err := os.ReadDir(locked); err != nil || len(left) > 1 {
+		t.Errorf("%v was made in %s, %v", left, locked, err)
 	}
 }
 

@@ -49,7 +49,8 @@ func (a *app) openKeys() (*keys.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return keys.Open(disk.OS{}, cfg.Data, keys.Options{Logger: a.quiet(cfg)})
+	s, err := keys.Open(disk.OS{}, cfg.Data, keys.Options{Logger: a.quiet(cfg)})
+	return s, mayWrite(err)
 }
 
 func newKeysCreate(a *app) *cobra.Command {
@@ -71,7 +72,7 @@ func newKeysCreate(a *app) *cobra.Command {
 			}
 			secret, key, err := store.Create(lake.SourceID(source), keys.Role(role), note)
 			if err != nil {
-				return err
+				return mayWrite(err)
 			}
 			v := viewKey(key)
 			if v.Secret = secret; a.json {

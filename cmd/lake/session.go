@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"syscall"
 
 	"github.com/eventlake/lake"
 	"github.com/eventlake/lake/admin"
@@ -82,9 +83,17 @@ func (a *app) with(ctx context.Context, f func(*session, config.Config) error) (
 	return f(s, cfg)
 }
 
+// mayWrite adds what to do to the error of a directory that cannot be written.
+func mayWrite(err error) error {
+	if errors.Is(err, os.ErrPermission) || errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.EROFS) {
+		return lake.Errorf(lake.ErrInvalid, "give a directory that can be written: --data DIR", "%v", err)
+	}
+	return err
+}
+
 func mustExist(dir string) error {
 	st, err := os.Stat(dir)
-	if errors.Is(err, os.ErrNotExist) {
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		return lake.Errorf(lake.ErrNotFound, "start one with: lake up --data "+dir+", or name another with --data DIR", "no lake at %s", dir)
 	}
 	if err == nil && !st.IsDir() {
