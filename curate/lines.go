@@ -9,10 +9,8 @@ import (
 	"io"
 
 	"github.com/eventlake/lake"
+	"github.com/eventlake/lake/raw"
 )
-
-// readBuffer holds most lines whole.
-const readBuffer = 64 << 10
 
 // eachLine calls fn for every line of a raw file, without its newline. The
 // line is valid during the call. That the file has as many lines as the ledger
@@ -40,7 +38,7 @@ func eachLine(ctx context.Context, lines Lines, f lake.File, fn func([]byte) err
 	if whole, ok := r.(interface{ Lines() []byte }); ok {
 		err = splitLines(whole.Lines(), each)
 	} else {
-		err = readLines(r, each)
+		err = readLines(r, raw.BufferSize(f), each)
 	}
 	if err == nil && count != f.Events {
 		err = lake.Errorf(lake.ErrCorrupt, "run: lake verify, then lake doctor",
@@ -67,8 +65,8 @@ func splitLines(all []byte, each func([]byte) error) error {
 	return nil
 }
 
-func readLines(r io.Reader, each func([]byte) error) error {
-	in := bufio.NewReaderSize(r, readBuffer)
+func readLines(r io.Reader, buffer int, each func([]byte) error) error {
+	in := bufio.NewReaderSize(r, buffer)
 	var long []byte
 	for {
 		part, err := in.ReadSlice('\n')

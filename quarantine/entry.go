@@ -124,15 +124,15 @@ func Entries(ctx context.Context, r *raw.Reader, f lake.File) iter.Seq2[Entry, e
 			yield(Entry{}, err)
 			return
 		}
-		err = each(in, yield)
+		err = each(in, raw.BufferSize(f), yield)
 		if err = errors.Join(err, in.Close()); err != nil {
 			yield(Entry{}, err)
 		}
 	}
 }
 
-func each(in io.Reader, yield func(Entry, error) bool) error {
-	lines := bufio.NewReaderSize(in, 64<<10)
+func each(in io.Reader, buffer int, yield func(Entry, error) bool) error {
+	lines := bufio.NewReaderSize(in, buffer)
 	for {
 		line, err := lines.ReadBytes('\n')
 		if err == io.EOF && len(line) == 0 {

@@ -9,6 +9,18 @@ import (
 	"github.com/eventlake/lake"
 )
 
+// Buffers for lines: a small file needs a small one. Lines take some ten times
+// the bytes of the compressed file.
+const (
+	smallRead = 4 << 10
+	largeRead = 256 << 10
+	unpacked  = 16
+)
+
+// BufferSize is how large a buffer is worth its memory for reading the lines of
+// a file, in bytes.
+func BufferSize(f lake.File) int { return int(min(max(f.Bytes*unpacked, smallRead), largeRead)) }
+
 // EachLine opens a file and gives every line with its newline, of any length,
 // until each returns an error. The line is valid until each returns.
 func (r *Reader) EachLine(ctx context.Context, f lake.File, each func(line []byte) error) (err error) {
@@ -18,7 +30,7 @@ func (r *Reader) EachLine(ctx context.Context, f lake.File, each func(line []byt
 	}
 	defer func() { err = errors.Join(err, in.Close()) }()
 	var line []byte
-	br := bufio.NewReaderSize(in, 256<<10)
+	br := bufio.NewReaderSize(in, BufferSize(f))
 	for {
 		part, err := br.ReadSlice('\n')
 		line = append(line, part...)

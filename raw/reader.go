@@ -8,20 +8,23 @@ import (
 	"hash"
 	"hash/crc32"
 	"io"
+	"io/fs"
+	"sync"
 
 	"github.com/klauspost/compress/gzip"
 
 	"github.com/eventlake/lake"
 )
 
-// Reader opens the lines of raw and quarantine files.
+// Reader opens the lines of raw and quarantine files. Safe for many goroutines.
 type Reader struct {
 	store lake.Store
 	cache *Cache
+	zips  sync.Pool // of *gzip.Reader: 40 KB each, and most files are small
 }
 
 // NewReader returns a Reader. It asks the cache (which may be nil) first.
-func NewReader(store lake.Store, cache *Cache) *Reader { return &Reader{store, cache} }
+func NewReader(store lake.Store, cache *Cache) *Reader { return &Reader{store: store, cache: cache} }
 
 // Open returns the uncompressed lines of a file. The object's size and CRC are
 // checked against the file entry on the way: where they differ, reading ends
@@ -39,12 +42,20 @@ func (r *Reader) Open(ctx context.Context, f lake.File) (io.ReadCloser, error) {
 	if obj.Size() != f.Bytes {
 		return nil, errors.Join(damaged(f, "has %d bytes, the ledger says %d", obj.Size(), f.Bytes), obj.Close())
 	}
-	o := &object{file: f, obj: obj, crc: newCRC()}
+	o := &object{file: f, obj: obj, crc: newCRC(), zips: &r.zips}
 	o.in = io.TeeReader(obj, o.crc)
-	if o.zip, err = gzip.NewReader(o.in); err != nil {
+	if o.zip, err = r.unzip(o.in); err != nil {
 		return nil, errors.Join(damaged(f, "no gzip: %v", err), obj.Close())
 	}
 	return o, nil
+}
+
+func (r *Reader) unzip(in io.Reader) (*gzip.Reader, error) {
+	zip, _ := r.zips.Get().(*gzip.Reader)
+	if zip == nil {
+		return gzip.NewReader(in)
+	}
+	return zip, zip.Reset(in)
 }
 
 func damaged(f lake.File, format string, args ...any) error {
@@ -73,7 +84,8 @@ type object struct {
 	obj  lake.Object
 	in   io.Reader
 	crc  hash.Hash32
-	zip  *gzip.Reader
+	zip  *gzip.Reader // nil once closed
+	zips *sync.Pool   // where it goes then
 	end  error
 }
 
@@ -103,6 +115,15 @@ func (o *object) finish() error {
 	return io.EOF
 }
 
-func (o *object) Close() error { return errors.Join(o.zip.Close(), o.obj.Close()) }
+// Close ends reading; a second Close is nothing.
+func (o *object) Close() error {
+	if o.zip == nil {
+		return nil
+	}
+	err := errors.Join(o.zip.Close(), o.obj.Close())
+	o.zips.Put(o.zip)
+	o.zip, o.end = nil, fmt.Errorf("read %s: %w", o.file.Key, fs.ErrClosed)
+	return err
+}
 
 func newCRC() hash.Hash32 { return crc32.New(crc32.MakeTable(crc32.Castagnoli)) }

@@ -45,7 +45,7 @@ func Verify(r io.ReaderAt, size int64) error {
 	digits := footer[at+len(CRCKey)+2:][:len(crcZeros)]
 	want := string(digits)
 	copy(digits, crcZeros)
-	crc, err := checksum(io.NewSectionReader(r, 0, size-footerTail-n))
+	crc, err := checksum(r, size-footerTail-n)
 	if err != nil {
 		return err
 	}
@@ -56,8 +56,9 @@ func Verify(r io.ReaderAt, size int64) error {
 	return nil
 }
 
-func checksum(r io.Reader) (uint32, error) {
+// checksum is over the first size bytes.
+func checksum(r io.ReaderAt, size int64) (uint32, error) {
 	h := crc32.New(castagnoli)
-	_, err := io.CopyBuffer(h, r, make([]byte, 64<<10))
+	_, err := io.CopyBuffer(h, io.NewSectionReader(r, 0, size), make([]byte, min(max(size, 1), 64<<10)))
 	return h.Sum32(), err
 }
