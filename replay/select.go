@@ -16,23 +16,31 @@ import (
 
 // Range says which events are meant. Zero values mean all.
 type Range struct {
-	Types []string     // partition types, compared without case
-	From  lake.Instant // event time, inclusive
-	To    lake.Instant // event time, exclusive
+	Types   []string        // partition types, compared without case
+	Sources []lake.SourceID // files do not know them: each event is looked at
+	From    lake.Instant    // event time, inclusive
+	To      lake.Instant    // event time, exclusive
 }
 
-// Holds reports whether an event of that partition type and time is meant.
-func (r Range) Holds(partitionType string, created lake.Instant) bool {
-	return r.holdsType(partitionType) && (r.From == 0 || created >= r.From) && (r.To == 0 || created < r.To)
+// Holds reports whether an event of that partition type, source and time is
+// meant.
+func (r Range) Holds(partitionType string, source lake.SourceID, created lake.Instant) bool {
+	return r.HoldsType(partitionType) && r.HoldsSource(source) && (r.From == 0 || created >= r.From) && (r.To == 0 || created < r.To)
 }
 
-func (r Range) holdsType(t string) bool {
+// HoldsSource reports whether events of the source are meant.
+func (r Range) HoldsSource(s lake.SourceID) bool {
+	return len(r.Sources) == 0 || slices.Contains(r.Sources, s)
+}
+
+// HoldsType reports whether events of the partition type are meant.
+func (r Range) HoldsType(t string) bool {
 	return len(r.Types) == 0 || slices.ContainsFunc(r.Types, func(want string) bool { return strings.EqualFold(want, t) })
 }
 
 // mayHold reports whether a file can hold events that are meant.
 func (r Range) mayHold(f lake.File) bool {
-	return r.holdsType(f.Partition.Type) && (r.From == 0 || f.MaxTime >= r.From) && (r.To == 0 || f.MinTime < r.To)
+	return r.HoldsType(f.Partition.Type) && (r.From == 0 || f.MaxTime >= r.From) && (r.To == 0 || f.MinTime < r.To)
 }
 
 // Select returns the raw files that can hold events of the range, oldest log
@@ -58,7 +66,7 @@ func eachEvent(ctx context.Context, lines *raw.Reader, f lake.File, r Range, eac
 	var body []byte
 	return lines.EachLine(ctx, f, func(line []byte) error {
 		open, err := raw.Split(line, &fields)
-		if err != nil || !r.Holds(f.Partition.Type, fields.Created) {
+		if err != nil || !r.Holds(f.Partition.Type, fields.Source, fields.Created) {
 			return err
 		}
 		body = append(append(body[:0], open...), '}')
