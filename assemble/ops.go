@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
+	"slices"
+	"strings"
 
 	"github.com/eventlake/lake"
 	"github.com/eventlake/lake/admin"
@@ -133,6 +135,10 @@ type ReplayArgs struct {
 	// To is "stream" (this lake's own) or "emit": every event's body comes
 	// back as progress, for the caller to send on.
 	To string `json:"to"`
+	// OneSource refuses a range that may hold events of several sources, for
+	// targets that do not keep the source: sent again from there, ids of one
+	// source would become ids of another.
+	OneSource bool `json:"one_source,omitempty"`
 }
 
 // ReplayEvent is one event of a replay to "emit".
@@ -144,6 +150,9 @@ type ReplayEvent struct {
 func (l *Local) opReplay(ctx context.Context, args ReplayArgs, emit func(any)) (any, error) {
 	journal, err := l.Ledger.Journal(ctx)
 	if err != nil {
+		return nil, err
+	}
+	if err := args.check(journal.Books()); err != nil {
 		return nil, err
 	}
 	var target replay.Target
@@ -163,4 +172,35 @@ func (l *Local) opReplay(ctx context.Context, args ReplayArgs, emit func(any)) (
 		return nil, lake.Errorf(lake.ErrInvalid, "use stream, an http URL or a file name", "replay to %q", args.To)
 	}
 	return replay.Publish(ctx, l.Lines, replay.Select(journal, args.Range), args.Range, args.Pace, target, nil)
+}
+
+// check looks at the sources that the books have events of. Books know types
+// and hours of receipt, not the events' own days, so a range of days may be
+// refused that holds one source only; naming that source is the way then too.
+func (a ReplayArgs) check(books []lake.Tally) error {
+	var all, meant []string
+	for _, t := range books {
+		source := string(t.Source)
+		if t.Unique == 0 {
+			continue
+		}
+		if !slices.Contains(all, source) {
+			all = append(all, source)
+		}
+		if a.Range.HoldsSource(t.Source) && a.Range.HoldsType(t.Type) && !slices.Contains(meant, source) {
+			meant = append(meant, source)
+		}
+	}
+	slices.Sort(all)
+	slices.Sort(meant)
+	for _, s := range a.Range.Sources {
+		if !slices.Contains(all, string(s)) {
+			return lake.Errorf(lake.ErrNotFound, "there are: "+strings.Join(all, ", "), "events of source %s", s)
+		}
+	}
+	if a.OneSource && len(meant) > 1 {
+		return lake.Errorf(lake.ErrInvalid, "choose one with --source, and run it for each",
+			"events of %d sources (%s) in one file, where nothing tells them apart", len(meant), strings.Join(meant, ", "))
+	}
+	return nil
 }

@@ -264,9 +264,9 @@ func (a *agreement) rebuild() {
 func (a *agreement) replayFiles() {
 	a.t.Helper()
 	var total int64
-	for source, types := range a.sources {
+	for source := range a.sources {
 		file := filepath.Join(a.dir, "replay-"+source+".ndjson")
-		must(a.t, "replay", "--data", a.data, "--to", file, "--type", strings.Join(types, ","))
+		must(a.t, "replay", "--data", a.data, "--to", file, "--source", source)
 		text, err := os.ReadFile(file)
 		if err != nil {
 			a.t.Fatal(err)
