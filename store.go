@@ -6,10 +6,6 @@ import (
 	"iter"
 )
 
-// Key names an object in a Store: a relative slash-separated path of
-// path-safe elements, e.g. "raw/event_type=account/.../part-000.ndjson.gz".
-type Key string
-
 // Store keeps immutable objects.
 type Store interface {
 	// Create writes an object whole or not at all; it is durable and visible

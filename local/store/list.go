@@ -22,7 +22,7 @@ func (s *Store) List(ctx context.Context, prefix lake.Key) iter.Seq2[lake.Info, 
 		dir := ""
 		if i := strings.LastIndexByte(string(prefix), '/'); i >= 0 {
 			dir = string(prefix[:i])
-			if Validate(lake.Key(dir)) != nil {
+			if lake.Key(dir).Validate() != nil {
 				return // no object has such a key
 			}
 			dir += "/"
@@ -57,7 +57,7 @@ func (s *Store) walk(ctx context.Context, dir, prefix string, yield func(lake.In
 	}
 	slices.SortFunc(entries, func(a, b disk.Entry) int { return strings.Compare(a.Name, b.Name) })
 	for _, e := range entries {
-		if !validElement(strings.TrimSuffix(e.Name, "/")) {
+		if !lake.ValidElement(strings.TrimSuffix(e.Name, "/")) {
 			continue
 		}
 		key := dir + e.Name
@@ -81,7 +81,7 @@ func (s *Store) walk(ctx context.Context, dir, prefix string, yield func(lake.In
 func (s *Store) CleanTemp(ctx context.Context, prefix lake.Key, age time.Duration) (removed int, err error) {
 	dir := strings.TrimSuffix(string(prefix), "/")
 	if dir != "" {
-		if err := Validate(lake.Key(dir)); err != nil {
+		if err := lake.Key(dir).Validate(); err != nil {
 			return 0, fmt.Errorf("clean: %w", err)
 		}
 	}

@@ -50,7 +50,7 @@ func (s *Store) Create(ctx context.Context, key lake.Key, write func(io.Writer) 
 	if err := ctx.Err(); err != nil {
 		return lake.Info{}, err
 	}
-	if err := Validate(key); err != nil {
+	if err := key.Validate(); err != nil {
 		return lake.Info{}, fmt.Errorf("create: %w", err)
 	}
 	info, err := s.create(key, write)
@@ -148,7 +148,7 @@ func (s *Store) Open(ctx context.Context, key lake.Key) (lake.Object, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if err := Validate(key); err != nil {
+	if err := key.Validate(); err != nil {
 		return nil, fmt.Errorf("open: %w", err)
 	}
 	f, err := s.fs.Open(s.path(key))
@@ -183,7 +183,7 @@ func (s *Store) Delete(ctx context.Context, key lake.Key) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if err := Validate(key); err != nil {
+	if err := key.Validate(); err != nil {
 		return fmt.Errorf("delete: %w", err)
 	}
 	path := s.path(key)
