@@ -17,16 +17,20 @@ LINT         := .tools/golangci-lint-$(LINT_VERSION)
 PY_REQUIRES  := local/catalog/testdata/requirements.txt
 VENV         := .venv/.installed
 PYICEBERG    := $(CURDIR)/.venv/bin/python
+# What stands for AWS in the tests, at the versions that these files pin.
+EMULATORS    := laketest/awslocal/testdata
+MOTO         := .tools/moto/.installed
+KINESALITE   := .tools/kinesalite/.installed
 
 # Packages in which goroutines share state; the race detector costs five to ten
 # times the time, so the rest runs without it.
 RACE := ./admin/... ./client/... ./collect/... ./ingest/... ./query/... ./raw/... ./serve/... \
         ./local/keys/... ./local/store/... ./local/stream/... ./local/ledger/... ./assemble/...
 
-.PHONY: help build test check lint format unit race e2e demo bench soak fuzz docs clean
+.PHONY: help build test check lint format unit race e2e emulators demo bench soak fuzz docs clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build bin/lake (needs Go and a C compiler)
 	@mkdir -p bin
@@ -46,14 +50,16 @@ lint: $(LINT) ## golangci-lint with .golangci.yml
 format: $(LINT) ## gofmt and goimports over everything
 	$(LINT) fmt ./...
 
-unit: $(VENV) ## every package's tests, crash sweeps included, with PyIceberg as a second reader
-	LAKE_PYICEBERG=$(PYICEBERG) $(GO) test -timeout 15m $$($(GO) list ./... | grep -v /e2e$$)
+unit: $(VENV) emulators ## every package's tests, crash sweeps included, with PyIceberg as a second reader
+	LAKE_AWS=required LAKE_PYICEBERG=$(PYICEBERG) $(GO) test -timeout 15m $$($(GO) list ./... | grep -v /e2e$$)
 
 race: ## the packages that share state between goroutines, under the race detector
 	$(GO) test -race -short -timeout 15m $(RACE)
 
-e2e: build $(VENV) ## the real binary: kills under load, documents, architecture
-	LAKE_BIN=$(CURDIR)/bin/lake LAKE_PYICEBERG=$(PYICEBERG) $(GO) test -count=1 -timeout 15m ./e2e/...
+e2e: build $(VENV) emulators ## the real binary: kills under load, documents, architecture
+	LAKE_AWS=required LAKE_BIN=$(CURDIR)/bin/lake LAKE_PYICEBERG=$(PYICEBERG) $(GO) test -count=1 -timeout 15m ./e2e/...
+
+emulators: $(MOTO) $(KINESALITE) ## install what stands for AWS in the tests (moto, kinesalite) into .tools
 
 demo: build ## see it work in ./demo-data: real and generated events, two kills, SQL, the proof
 	@bin/lake demo
@@ -86,4 +92,15 @@ $(LINT):
 $(VENV): $(PY_REQUIRES)
 	$(PYTHON) -m venv .venv
 	.venv/bin/python -m pip install --quiet --disable-pip-version-check -r $(PY_REQUIRES)
+	@touch $@
+
+$(MOTO): $(EMULATORS)/requirements.txt
+	$(PYTHON) -m venv .tools/moto
+	.tools/moto/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+$(KINESALITE): $(EMULATORS)/kinesalite/package.json $(EMULATORS)/kinesalite/package-lock.json
+	@mkdir -p .tools/kinesalite
+	cp $^ .tools/kinesalite/
+	cd .tools/kinesalite && npm ci --omit=optional --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@

@@ -1,0 +1,44 @@
+package awslocal
+
+import (
+	"context"
+	"errors"
+	"os"
+	"testing"
+
+	"github.com/eventlake/lake"
+)
+
+// Moto starts a moto for one test and ends it with the test. Where moto is not
+// installed the test is skipped, or fails when LAKE_AWS=required.
+func Moto(t testing.TB) *Endpoint {
+	t.Helper()
+	return forTest(t, func(ctx context.Context, tools Tools) (*Endpoint, error) { return StartMoto(ctx, tools) })
+}
+
+// Kinesalite is Moto for a kinesalite.
+func Kinesalite(t testing.TB, opts KinesaliteOptions) *Endpoint {
+	t.Helper()
+	return forTest(t, func(ctx context.Context, tools Tools) (*Endpoint, error) { return StartKinesalite(ctx, tools, opts) })
+}
+
+func forTest(t testing.TB, start func(context.Context, Tools) (*Endpoint, error)) *Endpoint {
+	t.Helper()
+	tools, err := FindTools(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := start(t.Context(), tools)
+	switch {
+	case errors.Is(err, ErrNotInstalled) && os.Getenv("LAKE_AWS") != "required":
+		t.Skipf("NOT TESTED against AWS's emulators: %v; %s", err, lake.Hint(err))
+	case err != nil:
+		t.Fatalf("%v; %s", err, lake.Hint(err))
+	}
+	t.Cleanup(func() {
+		if err := e.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return e
+}

@@ -1,0 +1,6 @@
+// Serves kinesalite on 127.0.0.1 (by itself it binds to every interface), prints
+// its address, and ends with its standard input, like the process that started it.
+const options = JSON.parse(process.argv[1])
+const server = require('kinesalite')(options)
+process.stdin.on('end', () => process.exit(0)).resume()
+server.listen(options.port || 0, '127.0.0.1', () => console.log('listening http://127.0.0.1:' + server.address().port))

@@ -1,0 +1,22 @@
+# Serves moto on a free port of 127.0.0.1, prints its address, and ends with
+# its standard input, so that it never outlives the process that started it.
+import logging
+import os
+import sys
+import threading
+
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from werkzeug.serving import make_server
+
+
+def end_with_parent():
+    sys.stdin.buffer.read()
+    os._exit(0)
+
+
+logging.getLogger("werkzeug").setLevel(logging.ERROR)
+server = make_server("127.0.0.1", int(sys.argv[1]), DomainDispatcherApplication(create_backend_app), threaded=True)
+os.environ["MOTO_PORT"] = str(server.port)
+threading.Thread(target=end_with_parent, daemon=True).start()
+print(f"listening http://127.0.0.1:{server.port}", flush=True)
+server.serve_forever()
