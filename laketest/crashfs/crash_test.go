@@ -347,3 +347,27 @@ func BenchmarkLife(b *testing.B) {
 		fsys.Crash()
 	}
 }
+
+func TestUnclosedNamesWhatIsOpenUntilItIsClosed(t *testing.T) {
+	fsys := crashfs.New(1)
+	a := create(t, fsys, "a", "x")
+	b, err := fsys.Open("a")
+	must(t, err)
+	dir, err := fsys.Open("")
+	must(t, err)
+	if got := fmt.Sprint(fsys.Unclosed()); got != "[ a a]" {
+		t.Errorf("open are %s", got)
+	}
+	must(t, b.Close())
+	must(t, dir.Close())
+	fsys.Crash()
+	if got := fmt.Sprint(fsys.Unclosed()); got != "[a]" {
+		t.Errorf("after the crash open are %s", got)
+	}
+	if err := a.Close(); !errors.Is(err, crashfs.ErrDown) {
+		t.Errorf("close on a machine that is down: %v", err)
+	}
+	if got := fsys.Unclosed(); len(got) != 0 {
+		t.Errorf("after closing open are %q", got)
+	}
+}

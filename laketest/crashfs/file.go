@@ -22,6 +22,13 @@ type file struct {
 
 var _ disk.File = (*file)(nil)
 
+// handle opens a node. mu is held.
+func (f *FS) handle(h file) *file {
+	h.fs = f
+	f.open[&h] = struct{}{}
+	return &h
+}
+
 // ready says why the handle cannot be used. fs.mu is held.
 func (h *file) ready(op string, write bool) error {
 	switch {
@@ -154,13 +161,13 @@ func (h *file) Size() (int64, error) {
 	return int64(len(h.node.data)), nil
 }
 
-// Close implements io.Closer. It is not an operation that faults count.
+// Close implements io.Closer. It is not an operation that faults count. On a
+// machine that is down it fails, and the handle is closed nevertheless.
 func (h *file) Close() error {
 	h.fs.mu.Lock()
 	defer h.fs.mu.Unlock()
-	if err := h.ready("close", false); err != nil {
-		return err
-	}
+	err := h.ready("close", false)
 	h.closed = true
-	return nil
+	delete(h.fs.open, h)
+	return err
 }

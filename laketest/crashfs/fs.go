@@ -50,6 +50,7 @@ type FS struct {
 	trace  func(Op)
 	limit  int64 // bytes of all linked files together; 0 is no limit
 	used   int64
+	open   map[*file]struct{}
 }
 
 var _ disk.FS = (*FS)(nil)
@@ -73,7 +74,7 @@ type node struct {
 // New makes an empty file system. The same seed and the same operations give
 // the same outcomes.
 func New(seed uint64) *FS {
-	return &FS{root: newDir(), rng: rand.New(rand.NewPCG(seed, 0x9e3779b97f4a7c15)), now: time.Now}
+	return &FS{root: newDir(), rng: rand.New(rand.NewPCG(seed, 0x9e3779b97f4a7c15)), now: time.Now, open: map[*file]struct{}{}}
 }
 
 func newDir() *node {
@@ -100,6 +101,20 @@ func (f *FS) Used() int64 {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.used
+}
+
+// Unclosed returns the paths of the files and directories that are open, sorted,
+// each as often as it is. A crash does not close what its process had open: code
+// that still runs then is asked to, and a path that stays is a leak.
+func (f *FS) Unclosed() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	paths := make([]string, 0, len(f.open))
+	for h := range f.open {
+		paths = append(paths, h.path)
+	}
+	slices.Sort(paths)
+	return paths
 }
 
 // Damage replaces the content of a file by what edit makes of it, on the disk

@@ -111,7 +111,7 @@ func (f *FS) Create(path string) (disk.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &file{fs: f, node: n, path: path, writable: true}, nil
+	return f.handle(file{node: n, path: path, writable: true}), nil
 }
 
 // Open implements disk.FS.
@@ -122,7 +122,7 @@ func (f *FS) Open(path string) (disk.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &file{fs: f, node: n, path: path}, nil
+	return f.handle(file{node: n, path: path}), nil
 }
 
 // Append implements disk.FS.
@@ -136,7 +136,7 @@ func (f *FS) Append(path string) (disk.File, error) {
 	if n.dir {
 		return nil, fail("open", path, syscall.EISDIR)
 	}
-	return &file{fs: f, node: n, path: path, writable: true, atEnd: true}, nil
+	return f.handle(file{node: n, path: path, writable: true, atEnd: true}), nil
 }
 
 // unlink gives a file's room back; open handles can still use it. mu is held.
