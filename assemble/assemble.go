@@ -61,8 +61,12 @@ const (
 	ledgerDir = "ledger"
 )
 
-// handoffBytes is the memory for lines between ingest and curate.
-const handoffBytes = 96 << 20
+// handoff bounds the memory for lines between ingest and curate: a flush of
+// every shard and one more, so that one is written while one is read.
+func handoff(cfg config.Config) int {
+	const least, most = 64 << 20, 256 << 20
+	return min(max(least, (cfg.Stream.Shards+1)*int(cfg.Ingest.FlushSize)*5/4), most)
+}
 
 // Open opens the data directory, making it when it is new. It fails with
 // lake.ErrLocked when another process has it open.
@@ -149,8 +153,8 @@ func (l *Local) agree(ctx context.Context) error {
 // stages makes the stages over the open adapters.
 func (l *Local) stages(ctx context.Context) (err error) {
 	cfg := l.Config
-	l.memory = raw.NewMemory(handoffBytes)
-	l.cache = raw.NewCache(handoffBytes, l.memory)
+	l.memory = raw.NewMemory(handoff(cfg))
+	l.cache = raw.NewCache(handoff(cfg), l.memory)
 	if l.Gzip, err = raw.NewCompressor(l.Store, cfg.Raw.Level); err != nil {
 		return err
 	}
@@ -177,11 +181,13 @@ func (l *Local) Workers(ctx context.Context) ([]*ingest.Worker, error) {
 		return nil, err
 	}
 	writer := raw.NewWriter(l.Gzip, l.cache)
+	room := len(shards) * int(l.Config.Ingest.FlushSize)
 	out := make([]*ingest.Worker, 0, len(shards))
 	for _, s := range shards {
 		core := ingest.NewCore(s.ID, l.Ledger, l.Sources, l.Names, writer, l.Gzip, l.memory)
 		out = append(out, ingest.NewWorker(core, l.Stream, ingest.Options{
 			FlushBytes: int64(l.Config.Ingest.FlushSize), FlushAge: l.Config.Ingest.FlushAge, Log: l.Log,
+			Pace:      func(ctx context.Context) error { return l.cache.Room(ctx, room, l.Curator.Hurry) },
 			Committed: func(lake.Commit) { l.Curator.Wake() },
 		}))
 	}

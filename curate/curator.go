@@ -16,6 +16,7 @@ import (
 type Curator struct {
 	config  Config
 	wake    chan struct{}
+	hurry   chan struct{}
 	filters *filters
 	metrics *metrics
 
@@ -62,7 +63,7 @@ func New(c Config) (*Curator, error) {
 		return nil, err
 	}
 	return &Curator{
-		config: c, wake: make(chan struct{}, 1), filters: newFilters(filterBytes), metrics: m, enc: enc, mergeEnc: mergeEnc,
+		config: c, wake: make(chan struct{}, 1), hurry: make(chan struct{}, 1), filters: newFilters(filterBytes), metrics: m, enc: enc, mergeEnc: mergeEnc,
 		spares: map[lake.TableName]spare{}, tables: map[lake.TableName]lake.Table{}, locks: map[lake.TableName]chan struct{}{},
 	}, nil
 }
@@ -138,6 +139,14 @@ func (c *Curator) Wake() {
 	}
 }
 
+// Hurry makes Run look at the backlog now, without waiting for its interval.
+func (c *Curator) Hurry() {
+	select {
+	case c.hurry <- struct{}{}:
+	default:
+	}
+}
+
 // idleIntervals is after how many intervals Run looks without being woken.
 const idleIntervals = 5
 
@@ -187,9 +196,19 @@ func (c *Curator) wait(ctx context.Context, begun time.Time) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-idle.C:
+	case <-c.hurry:
+		return nil
 	case <-c.wake:
 	}
-	return sleep(ctx, c.config.Interval-time.Since(begun))
+	rest := time.NewTimer(c.config.Interval - time.Since(begun))
+	defer rest.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-c.hurry:
+	case <-rest.C:
+	}
+	return nil
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

@@ -16,6 +16,9 @@ type Options struct {
 	FlushAge   time.Duration // age of the oldest record waiting; default 1 s
 	ReadBytes  int           // bytes of bodies a read; default 1 MiB
 	Log        *slog.Logger
+	// Pace is called by Run before a span is begun; it may wait for the stage
+	// behind, so that the stream holds what that cannot take yet. May be nil.
+	Pace func(context.Context) error
 	// Committed is called after every commit of the worker, e.g. to wake the
 	// curate stage. May be nil.
 	Committed func(lake.Commit)
@@ -95,6 +98,11 @@ func (w *Worker) run(ctx context.Context) error {
 		return err
 	}
 	for {
+		if w.from == w.taken && w.opts.Pace != nil {
+			if err := w.opts.Pace(ctx); err != nil {
+				return err
+			}
+		}
 		n, err := w.Step(ctx)
 		if err != nil {
 			return err

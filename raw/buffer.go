@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"slices"
-	"sync"
 
 	"github.com/eventlake/lake"
 )
@@ -42,10 +41,10 @@ func (b *Buffer) Part(p lake.Partition) *Part {
 // Add appends one event. The body's bytes are copied.
 func (p *Part) Add(body []byte, f *Fields) {
 	to := &p.part
-	if to.Lines == nil {
-		to.Lines = p.buffer.free.Get()
-	}
 	before := len(to.Lines)
+	if need := before + len(body) + f.size(); need > cap(to.Lines) {
+		to.Lines = p.buffer.free.Grow(to.Lines, need)
+	}
 	to.Lines = Append(to.Lines, body, f)
 	p.buffer.bytes += int64(len(to.Lines) - before)
 	if to.Events == 0 {
@@ -89,40 +88,4 @@ func (b *Buffer) Write(ctx context.Context, sink lake.Sink, shard lake.ShardID, 
 	}
 	b.Reset()
 	return files, err
-}
-
-// Memory recycles line buffers between flushes. It keeps at most limit bytes.
-type Memory struct {
-	mu    sync.Mutex
-	free  [][]byte
-	bytes int
-	limit int
-}
-
-// NewMemory returns a recycler that keeps at most limit bytes.
-func NewMemory(limit int) *Memory { return &Memory{limit: limit} }
-
-// Get returns an empty slice, with capacity when one is there.
-func (m *Memory) Get() []byte {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	n := len(m.free)
-	if n == 0 {
-		return make([]byte, 0, 4<<10)
-	}
-	b := m.free[n-1]
-	m.free = m.free[:n-1]
-	m.bytes -= cap(b)
-	return b[:0]
-}
-
-// Put takes a slice back; the caller must not use it again.
-func (m *Memory) Put(b []byte) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if cap(b) == 0 || m.bytes+cap(b) > m.limit {
-		return
-	}
-	m.free = append(m.free, b)
-	m.bytes += cap(b)
 }

@@ -1,7 +1,9 @@
 package raw
 
 import (
+	"context"
 	"sync"
+	"time"
 
 	"github.com/eventlake/lake"
 )
@@ -16,11 +18,43 @@ type Cache struct {
 	bytes int
 	limit int
 	free  *Memory
+	taken chan struct{} // closed and made anew when lines are taken
 }
 
 // NewCache returns a cache of at most limit bytes; freed lines go to free.
 func NewCache(limit int, free *Memory) *Cache {
-	return &Cache{lines: map[lake.Key][]byte{}, limit: limit, free: free}
+	return &Cache{lines: map[lake.Key][]byte{}, limit: limit, free: free, taken: make(chan struct{})}
+}
+
+// patience is how long a writer waits for a reader that takes nothing: one
+// that failed must not stop it.
+const patience = time.Second
+
+// Room waits until need more bytes fit, so that a writer does not run ahead of
+// the reader, who would have to unpack what was dropped. It stops waiting when
+// the reader takes nothing for a second; that is no error. Before it waits it
+// calls full, to wake the reader. The error is the context's.
+func (c *Cache) Room(ctx context.Context, need int, full func()) error {
+	for {
+		c.mu.Lock()
+		fits := c.bytes == 0 || c.bytes+need <= c.limit
+		taken := c.taken
+		c.mu.Unlock()
+		if fits {
+			return nil
+		}
+		full()
+		late := time.NewTimer(patience)
+		select {
+		case <-taken:
+			late.Stop()
+		case <-late.C:
+			return nil
+		case <-ctx.Done():
+			late.Stop()
+			return ctx.Err()
+		}
+	}
 }
 
 // put reports whether the cache took the lines over.
@@ -60,6 +94,8 @@ func (c *Cache) take(key lake.Key) ([]byte, bool) {
 	if ok {
 		c.bytes -= cap(lines)
 		delete(c.lines, key)
+		close(c.taken)
+		c.taken = make(chan struct{})
 	}
 	if len(c.lines) == 0 {
 		c.order = c.order[:0]

@@ -42,6 +42,13 @@ const Prefix = "lake_"
 // more Prefix; either sets the bit in Fields.Taken.
 func Keys() []string { return keys[:] }
 
+// size bounds what Append adds to a body, but for characters that need an
+// escape and for a repeated Prefix.
+func (f *Fields) size() int {
+	const fixed = 256 // names, punctuation, id, times
+	return fixed + len(f.Type) + len(f.Subtype) + len(f.Source) + len(f.Shard) + 64
+}
+
 // Append writes the event with its added members and a newline at dst's end.
 // The body must be one valid JSON object; its bytes stay as they are, except
 // that line breaks between tokens become spaces.
