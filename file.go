@@ -41,6 +41,10 @@ const (
 
 // File is an immutable object that the ledger vouches for. A file that is not
 // in the ledger is not data.
+//
+// An object that a delivery service wrote is known by its name and size only:
+// Events, CRC and the times are 0, and its span is its place in the order of
+// arrival (see package arrivals).
 type File struct {
 	Key       Key       `json:"key"`
 	Kind      Kind      `json:"kind"`
@@ -54,6 +58,10 @@ type File struct {
 	MaxTime   Instant   `json:"max_time"`
 	Received  Instant   `json:"received"` // latest log time in the file
 }
+
+// Vouched reports whether the events and the checksum of the file are known,
+// so that a reader can hold its content against them.
+func (f *File) Vouched() bool { return f.Events > 0 }
 
 // TableName names a table: lower-case letters, digits and '_', at most 128
 // bytes, not starting with a digit.

@@ -95,3 +95,19 @@ func TestSchemasCloneDeep(t *testing.T) {
 		t.Errorf("%+v", s.Columns[8])
 	}
 }
+
+func TestBeforeIsTheStreamRecordInFront(t *testing.T) {
+	for in, want := range map[string]string{
+		"1": "0", "7.3": "6", "18446744073709551616": "18446744073709551615",
+		"49590338271490256608559692538361571095921575989136588898.12": "49590338271490256608559692538361571095921575989136588897",
+		"0": "0",
+	} {
+		p, err := lake.ParsePosition(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := p.Before().String(); got != want {
+			t.Errorf("before %s is %s, want %s", in, got, want)
+		}
+	}
+}

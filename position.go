@@ -29,6 +29,18 @@ func (p Position) Uint64() (n uint64, ok bool) {
 	return p.Seq[2], p.Seq[0] == 0 && p.Seq[1] == 0 && p.Sub == 0
 }
 
+// Before returns the end of the stream record in front of p's: a span after it
+// begins with the stream record that p belongs to. It is zero for a zero Seq.
+func (p Position) Before() Position {
+	q := Position{Seq: p.Seq}
+	for i := len(q.Seq) - 1; i >= 0; i-- {
+		if q.Seq[i]--; q.Seq[i] != ^uint64(0) {
+			return q
+		}
+	}
+	return Position{} // it was zero
+}
+
 // IsZero reports whether p lies before the first record.
 func (p Position) IsZero() bool { return p == Position{} }
 
