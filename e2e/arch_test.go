@@ -50,6 +50,7 @@ func rules() map[string]rule {
 		"serve":      {[]string{""}, "the HTTP frame carries handlers, it does not know them"},
 		"config":     {[]string{"", "transform"}, "configuration is values; assemble hands them to stages"},
 		"local":      {[]string{"", "local/disk"}, adapter},
+		"aws":        {[]string{"", "aws/awsapi", "iceberg"}, "an adapter of an AWS service knows its service and the ports, no stage and no other adapter"},
 		"laketest":   {[]string{"", "local/disk"}, "a contract suite knows the contract, not who is held to it"},
 		"assemble": {[]string{"", "admin", "audit", "collect", "config", "curate/...", "ingest", "local/catalog", "local/disk", "local/keys",
 			"local/ledger", "local/store", "local/stream", "quarantine", "query", "raw", "replay", "serve/...", "transform"},
