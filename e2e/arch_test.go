@@ -43,6 +43,7 @@ func rules() map[string]rule {
 		"collect":    {[]string{"", "transform", "serve/api"}, stage},
 		"quarantine": {[]string{"", "transform", "raw"}, stage},
 		"ingest":     {[]string{"", "transform", "raw", "quarantine"}, stage},
+		"arrivals":   {[]string{"", "raw"}, stage},
 		"curate":     {[]string{"", "raw"}, stage},
 		"query":      {[]string{"", "serve/api"}, stage},
 		"replay":     {[]string{"", "transform", "raw", "curate", "client"}, stage},

@@ -2,6 +2,7 @@ package raw
 
 import (
 	"fmt"
+	"path"
 	"strconv"
 	"strings"
 
@@ -22,12 +23,7 @@ type Named struct {
 // does not name files so.
 func ParseKey(key lake.Key) (n Named, err error) {
 	fail := func() (Named, error) { return Named{}, fmt.Errorf("key %q: %w", key, lake.ErrInvalid) }
-	slash := strings.LastIndexByte(string(key), '/')
-	if slash < 0 {
-		return fail()
-	}
-	dir, base := string(key[:slash]), string(key[slash+1:])
-	base, ok := strings.CutSuffix(base, ".ndjson.gz")
+	base, ok := strings.CutSuffix(path.Base(string(key)), ".ndjson.gz")
 	parts := strings.Split(base, "-")
 	if !ok || len(parts) < 4 {
 		return fail()
@@ -40,17 +36,27 @@ func ParseKey(key lake.Key) (n Named, err error) {
 	if n.Span.To, err = lake.ParsePosition(parts[last]); err != nil {
 		return fail()
 	}
-	if day, ok := strings.CutPrefix(dir, "quarantine/day="); ok {
-		n.Kind = lake.KindQuarantine
-		n.Partition.Day, err = lake.ParseDay(day)
-	} else {
-		n.Kind = lake.KindRaw
-		n.Partition, err = parsePartition(dir)
-	}
-	if err != nil {
+	if n.Kind, n.Partition, err = ParseDir(key); err != nil {
 		return fail()
 	}
 	return n, nil
+}
+
+// ParseDir reads the directories of a key only, for objects that a delivery
+// service has named; ErrInvalid when the lake has no such directories.
+func ParseDir(key lake.Key) (kind lake.Kind, p lake.Partition, err error) {
+	dir := path.Dir(string(key))
+	if day, ok := strings.CutPrefix(dir, "quarantine/day="); ok {
+		kind = lake.KindQuarantine
+		p.Day, err = lake.ParseDay(day)
+	} else {
+		kind = lake.KindRaw
+		p, err = parsePartition(dir)
+	}
+	if err != nil {
+		return "", lake.Partition{}, fmt.Errorf("key %q: %w", key, lake.ErrInvalid)
+	}
+	return kind, p, nil
 }
 
 // parsePartition is the inverse of Partition.Dir below Root.

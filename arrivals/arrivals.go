@@ -1,0 +1,155 @@
+// Package arrivals gives the objects that a delivery service has written their
+// place in the lake. Firehose, or a Lambda that cannot commit, names raw files
+// to nobody; this stage finds them by notification or by listing, puts them in
+// an order, and commits each to the ledger once. From there on they are raw
+// files like any other: curate takes them in by position.
+//
+// The order is a shard of its own: an object's span is its ordinal. Registering
+// an object twice would count nothing twice, because curate compares ids, but
+// cost a second reading; so an object that the ledger names is passed over.
+package arrivals
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/eventlake/lake"
+	"github.com/eventlake/lake/raw"
+)
+
+// Shard is the shard in which objects arrive.
+const Shard lake.ShardID = "arrivals"
+
+// staleTries is how often a commit that lost to another register is redone.
+const staleTries = 10
+
+// maxFiles bounds the files of one commit.
+const maxFiles = 1000
+
+// Report is what a Register did.
+type Report struct {
+	Added   int        // objects that are files of the ledger now
+	Known   int        // objects that were before
+	Foreign []lake.Key // keys that are neither raw nor quarantine files; they are left alone
+}
+
+// Register makes the objects files of the ledger, in the order of their times.
+// Objects that it holds already are passed over, so a repeat adds nothing. Of
+// several registers at once each object is added by one.
+func Register(ctx context.Context, ledger lake.Ledger, objects []lake.Info) (Report, error) {
+	var r Report
+	files := make([]lake.File, 0, len(objects))
+	for _, o := range objects {
+		kind, partition, err := raw.ParseDir(o.Key)
+		if err != nil || o.Bytes == 0 {
+			r.Foreign = append(r.Foreign, o.Key)
+			continue
+		}
+		files = append(files, lake.File{Key: o.Key, Kind: kind, Partition: partition, Shard: Shard, Bytes: o.Bytes, Received: o.Time})
+	}
+	slices.SortFunc(files, func(a, b lake.File) int {
+		return cmp.Or(cmp.Compare(a.Received, b.Received), cmp.Compare(a.Key, b.Key))
+	})
+	files = slices.CompactFunc(files, func(a, b lake.File) bool { return a.Key == b.Key })
+	for try := 1; len(files) > 0; try++ {
+		left, added, known, err := register(ctx, ledger, files)
+		r.Added, r.Known = r.Added+added, r.Known+known
+		files = left
+		if err != nil && (!errors.Is(err, lake.ErrStale) || try == staleTries) {
+			return r, fmt.Errorf("register %d objects: %w", len(files), err)
+		}
+	}
+	return r, nil
+}
+
+// register commits the first of the files that are new and returns those that
+// are left, which are all when the commit was stale.
+func register(ctx context.Context, ledger lake.Ledger, files []lake.File) (left []lake.File, added, known int, err error) {
+	journal, err := ledger.Journal(ctx)
+	if err != nil {
+		return files, 0, 0, err
+	}
+	have := map[lake.Key]bool{}
+	for f := range journal.Files("") {
+		have[f.Key] = true
+	}
+	fresh := slices.DeleteFunc(slices.Clone(files), func(f lake.File) bool { return have[f.Key] })
+	known = len(files) - len(fresh)
+	if len(fresh) == 0 {
+		return nil, 0, known, nil
+	}
+	n := min(len(fresh), maxFiles)
+	at := journal.Positions()[Shard]
+	span := lake.Span{After: at, To: at}
+	for i := range fresh[:n] {
+		next := lake.Span{After: span.To, To: following(span.To)}
+		fresh[i].Span, span.To = next, next.To
+	}
+	if err := ledger.Commit(ctx, lake.Commit{Shard: Shard, Span: span, Add: fresh[:n]}); err != nil {
+		return fresh, 0, known, err
+	}
+	return fresh[n:], n, known, nil
+}
+
+func following(p lake.Position) lake.Position {
+	n, _ := p.Uint64() // positions of this shard are ordinals
+	return lake.Pos(n + 1)
+}
+
+// Window is how far back objects are looked for, and how long the ledger names
+// them after they are in their tables. A notification that comes later finds
+// its object again only after curate has it, and is then read for nothing.
+const Window = 3 * 24 * time.Hour
+
+// Find lists the raw and quarantine objects that were written in the Window
+// before now, for those whose notification was lost.
+func Find(ctx context.Context, store lake.Store, now lake.Instant) ([]lake.Info, error) {
+	var out []lake.Info
+	for _, root := range []lake.Key{raw.Root, "quarantine/"} {
+		for info, err := range store.List(ctx, root) {
+			if err != nil {
+				return nil, fmt.Errorf("list %s: %w", root, err)
+			}
+			if now.Sub(info.Time) <= Window {
+				out = append(out, info)
+			}
+		}
+	}
+	return out, nil
+}
+
+// Forget takes the names of files that are in their tables and older than
+// twice the Window out of the ledger, so that it does not grow with the lake.
+// Their objects stay: they are the raw layer.
+func Forget(ctx context.Context, ledger lake.Ledger, curated lake.Position, now lake.Instant) (int, error) {
+	journal, err := ledger.Journal(ctx)
+	if err != nil {
+		return 0, err
+	}
+	var old []lake.File
+	for f := range journal.Files("") {
+		if f.Shard == Shard && !f.Span.To.After(curated) && now.Sub(f.Received) > 2*Window {
+			old = append(old, f)
+		}
+	}
+	forgotten := 0
+	for batch := range slices.Chunk(old, maxFiles) {
+		at, err := ledger.Position(ctx, Shard)
+		if err != nil {
+			return forgotten, err
+		}
+		err = ledger.Commit(ctx, lake.Commit{Shard: Shard, Span: lake.Span{After: at, To: at}, Remove: batch})
+		if errors.Is(err, lake.ErrStale) {
+			return forgotten, nil // another one does it
+		}
+		if err != nil {
+			return forgotten, fmt.Errorf("forget %d files: %w", len(batch), err)
+		}
+		forgotten += len(batch)
+	}
+	return forgotten, nil
+}

@@ -1,0 +1,151 @@
+package arrivals_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/eventlake/lake"
+	"github.com/eventlake/lake/arrivals"
+	"github.com/eventlake/lake/laketest/memory"
+)
+
+var noon = lake.InstantOf(time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC))
+
+func object(n int) lake.Info {
+	return lake.Info{
+		Key:   lake.Key(fmt.Sprintf("raw/event_type=account/event_subtype=created/year=2026/month=06/day=01/delivery-1-%03d.gz", n)),
+		Bytes: 100, Time: noon + lake.Instant(n),
+	}
+}
+
+func objects(from, to int) (out []lake.Info) {
+	for n := from; n < to; n++ {
+		out = append(out, object(n))
+	}
+	return out
+}
+
+func files(t *testing.T, ledger lake.Ledger) []lake.File {
+	t.Helper()
+	j, err := ledger.Journal(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.Collect(j.Files(""))
+}
+
+func register(t *testing.T, ledger lake.Ledger, in []lake.Info) arrivals.Report {
+	t.Helper()
+	r, err := arrivals.Register(t.Context(), ledger, in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func TestObjectsBecomeFilesInTheOrderOfTheirTimes(t *testing.T) {
+	ledger := memory.NewLedger(time.Hour)
+	in := objects(0, 3)
+	slices.Reverse(in)
+	if r := register(t, ledger, in); r.Added != 3 {
+		t.Fatalf("%+v", r)
+	}
+	for i, f := range files(t, ledger) {
+		want := lake.Span{After: lake.Pos(uint64(i)), To: lake.Pos(uint64(i + 1))}
+		if f.Key != object(i).Key || f.Span != want || f.Shard != arrivals.Shard || f.Kind != lake.KindRaw || f.Vouched() ||
+			f.Partition.Type != "account" || f.Partition.Subtype != "created" || f.Partition.Day.String() != "2026-06-01" {
+			t.Fatalf("file %d is %+v", i, f)
+		}
+	}
+}
+
+func TestAnObjectThatIsToldTwiceIsOneFile(t *testing.T) {
+	ledger := memory.NewLedger(time.Hour)
+	register(t, ledger, objects(0, 3))
+	r := register(t, ledger, append(objects(1, 5), objects(4, 5)...))
+	if r.Added != 2 || r.Known != 2 || len(files(t, ledger)) != 5 {
+		t.Fatalf("%+v, %d files", r, len(files(t, ledger)))
+	}
+}
+
+func TestForeignKeysAreLeftAlone(t *testing.T) {
+	ledger := memory.NewLedger(time.Hour)
+	foreign := []lake.Info{
+		{Key: "raw/x.gz", Bytes: 1}, {Key: "failed/firehose/x.gz", Bytes: 1}, {Key: "tables/account/data/x.parquet", Bytes: 1},
+		{Key: "raw/event_type=a/event_subtype=b/year=2026/month=13/day=01/x.gz", Bytes: 1},
+		{Key: "raw/event_type=a/event_subtype=../year=2026/month=01/day=01/x.gz", Bytes: 0},
+	}
+	r := register(t, ledger, foreign)
+	if len(r.Foreign) != len(foreign) || len(files(t, ledger)) != 0 {
+		t.Fatalf("%+v", r)
+	}
+}
+
+func TestManyRegistersAtOnceAddEachObjectOnce(t *testing.T) {
+	ledger := memory.NewLedger(time.Hour)
+	var wait sync.WaitGroup
+	for range 8 {
+		wait.Go(func() {
+			if _, err := arrivals.Register(context.Background(), ledger, objects(0, 40)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wait.Wait()
+	seen := map[lake.Key]int{}
+	for _, f := range files(t, ledger) {
+		seen[f.Key]++
+	}
+	if len(seen) != 40 || slices.Max(slices.Collect(maps.Values(seen))) != 1 {
+		t.Fatalf("%d objects: %v", len(seen), seen)
+	}
+}
+
+func TestMoreThanACommitHolds(t *testing.T) {
+	ledger := memory.NewLedger(time.Hour)
+	if r := register(t, ledger, objects(0, 2500)); r.Added != 2500 {
+		t.Fatalf("%+v", r)
+	}
+	if at, err := ledger.Position(t.Context(), arrivals.Shard); err != nil || at != lake.Pos(2500) {
+		t.Fatal(at, err)
+	}
+}
+
+func TestWhatIsInItsTableAndOldIsForgotten(t *testing.T) {
+	ledger := memory.NewLedger(time.Hour)
+	register(t, ledger, objects(0, 10))
+	later := noon + lake.Instant((3 * arrivals.Window).Microseconds())
+	n, err := arrivals.Forget(t.Context(), ledger, lake.Pos(6), later)
+	if err != nil || n != 6 || len(files(t, ledger)) != 4 {
+		t.Fatal(n, err, len(files(t, ledger)))
+	}
+	if n, err := arrivals.Forget(t.Context(), ledger, lake.Pos(10), noon); err != nil || n != 0 {
+		t.Fatal("young files were forgotten", n, err)
+	}
+	if r := register(t, ledger, objects(10, 11)); r.Added != 1 || files(t, ledger)[4].Span.To != lake.Pos(11) {
+		t.Fatal("positions did not go on")
+	}
+}
+
+func TestFindListsWhatWasWrittenInTheWindow(t *testing.T) {
+	store := memory.NewStore()
+	for _, key := range []lake.Key{object(1).Key, "quarantine/day=2026-06-01/x.gz", "tables/a/data/b.parquet"} {
+		if _, err := store.Create(t.Context(), key, func(w io.Writer) error { _, err := io.WriteString(w, "x"); return err }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	found, err := arrivals.Find(t.Context(), store, lake.InstantOf(time.Now()))
+	if err != nil || len(found) != 2 {
+		t.Fatal(found, err)
+	}
+	found, err = arrivals.Find(t.Context(), store, lake.InstantOf(time.Now().Add(2*arrivals.Window)))
+	if err != nil || len(found) != 0 {
+		t.Fatal(found, err)
+	}
+}
