@@ -111,3 +111,18 @@ func TestBeforeIsTheStreamRecordInFront(t *testing.T) {
 		}
 	}
 }
+
+func TestOddPositionsAreRefused(t *testing.T) {
+	// 2^192 is one more than a position holds.
+	for _, s := range []string{"", ".", "-1", "+1", " 1", "1 ", "1.", "1.x", "1.4294967296", "x", "1x", "0x10", "1_0",
+		"6277101735386680763835789423207666416102355444464034512896", "12345678901234567890+1"} {
+		if p, err := lake.ParsePosition(s); !errors.Is(err, lake.ErrInvalid) {
+			t.Errorf("%q is %s, %v", s, p, err)
+		}
+	}
+	for _, s := range []string{"6277101735386680763835789423207666416102355444464034512895", "18446744073709551615", "18446744073709551616.4294967295"} {
+		if p, err := lake.ParsePosition(s); err != nil || p.String() != s {
+			t.Errorf("%q is %s, %v", s, p, err)
+		}
+	}
+}

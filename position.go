@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"math/big"
+	"math/bits"
 	"strconv"
 	"strings"
 )
@@ -86,16 +87,36 @@ func ParsePosition(s string) (Position, error) {
 		}
 		p.Sub = uint32(n)
 	}
-	n, ok := new(big.Int).SetString(seq, 10)
-	if !ok || n.Sign() < 0 || n.BitLen() > 192 || seq[0] == '+' {
+	if seq == "" {
 		return Position{}, fmt.Errorf("position %q: %w", s, ErrInvalid)
 	}
-	mask := new(big.Int).SetUint64(^uint64(0))
-	for i := 2; i >= 0; i-- {
-		p.Seq[i] = new(big.Int).And(n, mask).Uint64()
-		n.Rsh(n, 64)
+	for len(seq) > 0 { // as many digits at once as a word holds
+		digits := seq[:min(len(seq), 19)]
+		seq = seq[len(digits):]
+		n, err := strconv.ParseUint(digits, 10, 64)
+		if err != nil || !p.shift(pow10(len(digits)), n) {
+			return Position{}, fmt.Errorf("position %q: %w", s, ErrInvalid)
+		}
 	}
 	return p, nil
+}
+
+func pow10(n int) uint64 {
+	p := uint64(1)
+	for range n {
+		p *= 10
+	}
+	return p
+}
+
+// shift makes Seq to Seq*factor + add; false when that has more than 192 bits.
+func (p *Position) shift(factor, add uint64) bool {
+	for i := 2; i >= 0; i-- {
+		high, low := bits.Mul64(p.Seq[i], factor)
+		low, carry := bits.Add64(low, add, 0)
+		p.Seq[i], add = low, high+carry
+	}
+	return add == 0
 }
 
 // MarshalText writes String, so that positions are readable in JSON.
