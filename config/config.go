@@ -26,6 +26,7 @@ type Config struct {
 	Raw     Raw                      `yaml:"raw" doc:"The gzip NDJSON files, and how small ones are merged."`
 	Curate  Curate                   `yaml:"curate" doc:"From raw files into Iceberg tables, and their upkeep."`
 	Query   Query                    `yaml:"query" doc:"Bounds of one SQL statement and of all together."`
+	AWS     AWS                      `yaml:"aws" doc:"The parts of a lake on AWS; see docs/aws.md."`
 	Log     Log                      `yaml:"log" doc:"What the program says about itself on stderr."`
 	Sources map[lake.SourceID]Source `yaml:"sources" doc:"Where each source keeps id, name and time in its events. What is not named here uses event_uuid, event_name and created_at."`
 
@@ -66,8 +67,8 @@ type Limits struct {
 // Stream is the embedded log.
 type Stream struct {
 	Shards      int           `yaml:"shards" min:"1" max:"256" doc:"Number of shards, each ordered and worked on by itself. Fixed when the data directory is made."`
-	Retention   time.Duration `yaml:"retention" min:"1m" doc:"How long records are kept after every consumer has passed them."`
-	RetainSize  Size          `yaml:"retain_size" min:"1MiB" doc:"Most bytes kept after every consumer has passed them, all shards together; older ones go first."`
+	Retention   time.Duration `yaml:"retention" min:"1m" doc:"How long records are kept; those that ingest or a consumer (lake tail --consumer) has not read are kept longer."`
+	RetainSize  Size          `yaml:"retain_size" min:"1MiB" doc:"Most bytes kept after ingest has passed them, all shards together; older ones go first, also when a consumer has not read them."`
 	SegmentSize Size          `yaml:"segment_size" min:"64KiB" max:"1GiB" doc:"Size at which a new file of the log begins; whole files are trimmed."`
 }
 
