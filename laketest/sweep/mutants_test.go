@@ -3,9 +3,12 @@ package sweep
 import (
 	"bytes"
 	"context"
+	"errors"
 	"hash/crc32"
 	"io"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/eventlake/lake"
@@ -16,11 +19,17 @@ import (
 // A suite that cannot catch the known mistakes proves nothing. Each mutant
 // makes one of them; the sweep has to find it.
 
+// mutant makes the ports of a life wrong on purpose.
+type mutant func(*world, fault.FullLedger, lake.Store) (fault.FullLedger, lake.Store)
+
 // TestSweepCatchesClaimsWithoutOwner marks an id as seen instead of owned: the
 // retry of the same record then takes itself for a duplicate.
 func TestSweepCatchesClaimsWithoutOwner(t *testing.T) {
-	m := mutant{ledger: func(w *world, l fault.FullLedger) fault.FullLedger { return seenLedger{l, w} }}
-	if failed := sweep(t, portPlans(t, 1), m); failed == 0 {
+	m := func(w *world, l fault.FullLedger, s lake.Store) (fault.FullLedger, lake.Store) {
+		return seenLedger{l, w}, s
+	}
+	s := newScript(t)
+	if s.sweep(t, thin(s.portPlans(t, 1, m)), m) == 0 {
 		t.Error("no run lost an event although claims have no owner")
 	}
 }
@@ -44,37 +53,16 @@ func (s seenLedger) Claim(ctx context.Context, shard lake.ShardID, claims []lake
 }
 
 // TestSweepCatchesCommitsBeforeTheirFiles writes raw files only after the
-// commit that names them.
+// commit that names them. The port faults strike around the whole commit, so
+// only a disk that stops finds it.
 func TestSweepCatchesCommitsBeforeTheirFiles(t *testing.T) {
-	held := map[*world]*heldStore{}
-	m := mutant{
-		store: func(w *world, s lake.Store) lake.Store {
-			h := &heldStore{Store: s}
-			held[w] = h
-			return h
-		},
-		ledger: func(w *world, l fault.FullLedger) fault.FullLedger {
-			return hastyLedger{l, func() *heldStore { return held[w] }}
-		},
+	m := func(_ *world, l fault.FullLedger, s lake.Store) (fault.FullLedger, lake.Store) {
+		h := &heldStore{Store: s}
+		return hastyLedger{l, h}, h
 	}
-	plans := portPlans(t, 1)
-	failed := 0
-	for _, p := range plans { // one after another: held is shared
-		if _, err := runPlan(t.Context(), p, m); err != nil {
-			failed++
-		}
-	}
-	// The port faults strike around the whole commit; between commit and files
-	// only the disk can stop.
-	for op := 1; op <= 400; op++ {
-		p := plan{seed: 1, shards: 1}
-		p.disk.N, p.disk.Halt = op, true
-		if _, err := runPlan(t.Context(), p, m); err != nil {
-			failed++
-		}
-	}
-	t.Logf("%d runs failed", failed)
-	if failed == 0 {
+	s := newScript(t)
+	plans := slices.DeleteFunc(s.diskPlans(t, 2, m), func(p plan) bool { return !p.disk.Halt || p.kill })
+	if s.sweep(t, thin(plans), m) == 0 {
 		t.Error("no run lost an event although files are written after their commit")
 	}
 }
@@ -82,6 +70,7 @@ func TestSweepCatchesCommitsBeforeTheirFiles(t *testing.T) {
 // heldStore acknowledges raw files without writing them.
 type heldStore struct {
 	lake.Store
+	mu   sync.Mutex // a flush writes its files at the same time
 	held []heldObject
 }
 
@@ -98,27 +87,34 @@ func (h *heldStore) Create(ctx context.Context, key lake.Key, write func(io.Writ
 	if err := write(&b); err != nil {
 		return lake.Info{}, err
 	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	h.held = append(h.held, heldObject{key, b.Bytes()})
 	return lake.Info{Key: key, Bytes: int64(b.Len()), CRC: crc32.Checksum(b.Bytes(), crc32.MakeTable(crc32.Castagnoli))}, nil
+}
+
+// release writes what is held.
+func (h *heldStore) release(ctx context.Context) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var all []error
+	for _, o := range h.held {
+		_, err := h.Store.Create(ctx, o.key, func(w io.Writer) error { _, err := w.Write(o.data); return err })
+		all = append(all, err)
+	}
+	h.held = nil
+	return errors.Join(all...)
 }
 
 // hastyLedger commits first and writes the files then.
 type hastyLedger struct {
 	fault.FullLedger
-	store func() *heldStore
+	store *heldStore
 }
 
 func (l hastyLedger) Commit(ctx context.Context, c lake.Commit) error {
 	if err := l.FullLedger.Commit(ctx, c); err != nil {
 		return err
 	}
-	h := l.store()
-	for _, o := range h.held {
-		_, err := h.Store.Create(ctx, o.key, func(w io.Writer) error { _, err := w.Write(o.data); return err })
-		if err != nil {
-			return err
-		}
-	}
-	h.held = nil
-	return nil
+	return l.store.release(ctx)
 }
