@@ -45,48 +45,61 @@ func (h *Handed) core(shard lake.ShardID) *Core {
 // Settle decides about the records of one shard, which are in order, and keeps
 // what is to be kept. It returns how many of them, from the first on, are
 // settled: in raw, in quarantine, or known as duplicates of others. The rest
-// was not reached, and err says why; err is nil when all are settled. Handing
-// over the same records again, also cut differently, gives the same verdicts.
+// was not reached, and err says why; err is nil when all are settled. Events
+// that came in one stream record are settled together, as the caller can only
+// hand them over again together. Handing over the same records again, also cut
+// differently, gives the same verdicts.
 func (h *Handed) Settle(ctx context.Context, shard lake.ShardID, records []lake.Record) (settled int, receipt lake.Receipt, err error) {
+	if len(records) == 0 {
+		return 0, receipt, nil
+	}
 	core := h.core(shard)
-	verdicts, err := core.Take(ctx, records)
-	settled = len(records)
+	verdicts, why := core.Take(ctx, records)
+	if why != nil {
+		decided := max(0, slices.Index(verdicts, lake.Pending)) // no verdicts: none is decided
+		if decided == 0 || within(records, decided) {
+			return h.fewer(ctx, shard, records, decided, why)
+		}
+		records = records[:decided]
+	}
+	first, last := records[0].Position, records[len(records)-1].Position
+	commit, err := core.Flush(ctx, lake.Span{After: first.Before(), To: last})
 	if err != nil {
-		settled = max(0, slices.Index(verdicts, lake.Pending)) // no verdicts: nothing is settled
+		err = fmt.Errorf("keep events of %s: %w", shard, err)
+		var undelivered *lake.Undelivered
+		if !errors.As(err, &undelivered) {
+			return 0, receipt, errors.Join(why, err)
+		}
+		kept := slices.IndexFunc(records, func(r lake.Record) bool { return !undelivered.First.After(r.Position) })
+		return h.fewer(ctx, shard, records, max(0, kept), errors.Join(why, err))
 	}
-	if settled == 0 {
-		return 0, receipt, err
-	}
-	first, last := records[0].Position, records[settled-1].Position
-	commit, flushed := core.Flush(ctx, lake.Span{After: first.Before(), To: last})
-	if flushed != nil {
-		return h.again(ctx, shard, records[:settled], flushed, err)
-	}
-	receipt = lake.Receipt{Shard: shard, First: first, To: last, Events: int64(settled), Books: commit.Books}
-	for i := range records[:settled] {
+	receipt = lake.Receipt{Shard: shard, First: first, To: last, Events: int64(len(records)), Books: commit.Books}
+	for i := range records {
 		receipt.Time = max(receipt.Time, records[i].Received)
 	}
 	if h.receipts != nil {
-		if failed := h.receipts.Record(ctx, receipt); failed != nil {
-			return 0, receipt, errors.Join(err, fmt.Errorf("receipt of %s from %s: %w", shard, first, failed))
+		if err := h.receipts.Record(ctx, receipt); err != nil {
+			return 0, receipt, errors.Join(why, fmt.Errorf("receipt of %s from %s: %w", shard, first, err))
 		}
 	}
-	return settled, receipt, err
+	return len(records), receipt, why
 }
 
-// again settles the records before the first that could not be kept. Some of
-// theirs may be delivered twice by it, but no receipt can hold a part of a
-// flush.
-func (h *Handed) again(ctx context.Context, shard lake.ShardID, records []lake.Record, flushed, before error) (int, lake.Receipt, error) {
-	cause := errors.Join(before, fmt.Errorf("keep events of %s: %w", shard, flushed))
-	var undelivered *lake.Undelivered
-	if !errors.As(flushed, &undelivered) || ctx.Err() != nil {
-		return 0, lake.Receipt{}, cause
+// fewer settles the whole stream records among the first n events, after a
+// failure behind them. Their claims are asked for again and some lines may be
+// delivered twice by it, but a receipt can hold no part of a flush.
+func (h *Handed) fewer(ctx context.Context, shard lake.ShardID, records []lake.Record, n int, why error) (int, lake.Receipt, error) {
+	for n > 0 && within(records, n) {
+		n--
 	}
-	n := slices.IndexFunc(records, func(r lake.Record) bool { return !undelivered.First.After(r.Position) })
-	if n <= 0 {
-		return 0, lake.Receipt{}, cause
+	if n == 0 || ctx.Err() != nil {
+		return 0, lake.Receipt{}, why
 	}
 	settled, receipt, err := h.Settle(ctx, shard, records[:n])
-	return settled, receipt, errors.Join(cause, err)
+	return settled, receipt, errors.Join(why, err)
+}
+
+// within reports whether a cut before event n would part a stream record.
+func within(records []lake.Record, n int) bool {
+	return n > 0 && n < len(records) && records[n].Position.Seq == records[n-1].Position.Seq
 }

@@ -193,3 +193,20 @@ func TestNothingIsSettledWithoutItsReceipt(t *testing.T) {
 type failingReceipts struct{}
 
 func (failingReceipts) Record(context.Context, lake.Receipt) error { return lake.ErrFull }
+
+func TestEventsOfOneStreamRecordAreSettledTogether(t *testing.T) {
+	h := newHanding(t)
+	batch := mixed()
+	for i := range batch { // records of three, three and one
+		batch[i].Position = lake.Position{Seq: [3]uint64{2: uint64(10 + i/3)}, Sub: uint32(i % 3)}
+	}
+	h.ledger.unknown = 0
+	h.sink.refuses["a"] = true // also the fifth event, in the second record
+	h.settle(t, batch, 0, false)
+	h.sink.refuses["a"] = false
+	h.sink.refuses["b"] = true // the second event and the last
+	h.settle(t, batch[3:], 3, false)
+	if sum := h.receipts.sum(); sum.Total() != 3 {
+		t.Errorf("%+v", sum)
+	}
+}
