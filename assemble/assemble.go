@@ -118,38 +118,6 @@ func makeDirs(fsys disk.FS, data string) error {
 	return nil
 }
 
-// agree refuses parts that do not belong together, as after a restore of some
-// of them: going on would take events in twice, or use positions again.
-func (l *Local) agree(ctx context.Context) error {
-	const hint = "the directory's parts are of different times: restore them together from one back-up, or run: lake doctor"
-	at, err := positionsOf(ctx, l.Ledger)
-	if err != nil {
-		return err
-	}
-	tables, err := consumed(ctx, l.Catalog)
-	if errors.Is(err, lake.ErrCorrupt) { // curate tells which; the other tables go on
-		l.Log.Warn("a table cannot be read, so the parts are not compared", "error", err, "hint", lake.Hint(err))
-	} else if err != nil {
-		return err
-	}
-	if why := disagreements(at, tables); len(why) > 0 {
-		return lake.Errorf(lake.ErrCorrupt, hint, "%s", why[0])
-	}
-	shards, err := l.Stream.Shards(ctx)
-	if err != nil {
-		return err
-	}
-	for _, s := range shards {
-		if at[s.ID].After(s.Last) {
-			return lake.Errorf(lake.ErrCorrupt, hint, "the ledger has decided %s up to position %s, but the stream ends at %s", s.ID, at[s.ID], s.Last)
-		}
-		if s.Trimmed.After(at[s.ID]) {
-			return lake.Errorf(lake.ErrCorrupt, hint, "the stream of %s begins after position %s, but the ledger is at %s", s.ID, s.Trimmed, at[s.ID])
-		}
-	}
-	return nil
-}
-
 // stages makes the stages over the open adapters.
 func (l *Local) stages(ctx context.Context) (err error) {
 	cfg := l.Config

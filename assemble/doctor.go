@@ -12,7 +12,6 @@ import (
 
 	"github.com/eventlake/lake"
 	"github.com/eventlake/lake/config"
-	"github.com/eventlake/lake/local/catalog"
 	"github.com/eventlake/lake/local/disk"
 	"github.com/eventlake/lake/local/keys"
 	"github.com/eventlake/lake/local/ledger"
@@ -25,7 +24,19 @@ type PartHealth struct {
 	Part     string   `json:"part"`
 	What     string   `json:"what"` // what was looked at
 	Problems []string `json:"problems"`
-	Repair   string   `json:"repair,omitempty"` // what a repair would do, and lose; empty when nothing is wrong
+	Notices  []string `json:"notices,omitempty"` // not wrong for the lake, but for others who read its tables
+	Repair   string   `json:"repair,omitempty"`  // what a repair would do, and lose; empty when there is nothing to do
+
+	needs needs
+}
+
+// needs is what Repair has to do about a part.
+type needs struct {
+	database bool // make catalog.db again
+	mend     bool // go back to table metadata that is whole
+	relocate bool // write the directory's place into the tables
+	ledger   bool // make the ledger again, or the stream as long as it says
+	catchUp  bool // take raw files in again that tables have lost
 }
 
 // OK reports whether nothing is wrong.
@@ -55,7 +66,7 @@ func Examine(ctx context.Context, cfg config.Config, log *slog.Logger) (parts []
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, lock.Unlock()) }()
-	e := &examination{cfg: cfg, log: log, tables: map[lake.TableName]map[lake.ShardID]lake.Position{}}
+	e := newExamination(cfg, log)
 	for _, check := range []func(context.Context, *PartHealth) error{e.stream, e.catalog, e.ledger, e.files, e.keys} {
 		var p PartHealth
 		if err := check(ctx, &p); err != nil {
@@ -71,8 +82,13 @@ type examination struct {
 	cfg    config.Config
 	log    *slog.Logger
 	last   map[lake.ShardID]lake.Position
-	tables map[lake.TableName]map[lake.ShardID]lake.Position // consumed
-	listed []lake.File                                       // by the ledger; nil when it cannot be read
+	tables consumedBy              // of the tables that can be read
+	unread map[lake.TableName]bool // that cannot; nil when that is not known either
+	listed []lake.File             // by the ledger; nil when it cannot be read
+}
+
+func newExamination(cfg config.Config, log *slog.Logger) *examination {
+	return &examination{cfg: cfg, log: log, tables: consumedBy{}}
 }
 
 func (e *examination) path(dir string) string { return filepath.Join(e.cfg.Data, dir) }
@@ -93,69 +109,6 @@ func (e *examination) stream(ctx context.Context, p *PartHealth) error {
 	return err
 }
 
-func (e *examination) catalog(ctx context.Context, p *PartHealth) (err error) {
-	p.Part = partCatalog
-	names, err := disk.OS{}.ReadDir(e.path("tables"))
-	if err != nil && !disk.IsNotExist(err) {
-		return err
-	}
-	dirs, database := 0, false
-	for _, n := range names {
-		if committed, _ := filepath.Glob(filepath.Join(e.path("tables"), n.Name, "metadata", "*.metadata.json")); len(committed) > 0 {
-			dirs++ // a table that was never committed is none
-		}
-		database = database || n.Name == "catalog.db"
-	}
-	p.What = fmt.Sprintf("%d tables", dirs)
-	p.Repair = "make catalog.db again from the tables' newest metadata and keep the old one as catalog.db.damaged; nothing is lost"
-	switch {
-	case !database && dirs > 0:
-		p.problem("catalog.db is missing, and there are %d tables", dirs)
-		return nil
-	case !database:
-		p.Repair = ""
-		return nil
-	}
-	root, done, err := e.shadow("tables", func(name string) bool { return strings.HasPrefix(name, "catalog.db") })
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, done()) }()
-	c, err := catalog.Open(ctx, root, catalog.Options{Logger: e.log})
-	if err != nil {
-		p.problem("catalog.db: %v", err)
-		return nil
-	}
-	defer func() { err = errors.Join(err, c.Close()) }()
-	problems, err := c.Check(ctx)
-	if err != nil {
-		p.problem("%v", err)
-		return nil
-	}
-	tables, err := c.Tables(ctx)
-	if err != nil {
-		return err
-	}
-	if len(tables) < dirs {
-		p.problem("catalog.db names %d tables, and there are %d", len(tables), dirs)
-	}
-	for _, q := range problems {
-		p.problem("%s", q)
-	}
-	if len(problems) > 0 {
-		p.Repair += "; restore data files that are missing or cut from a back-up (raw still has their events)"
-	}
-	if p.OK() {
-		p.Repair = ""
-	}
-	for _, name := range tables {
-		if t, err := c.Table(ctx, name); err == nil { // else Check has said so
-			e.tables[name] = t.Consumed
-		}
-	}
-	return nil
-}
-
 func (e *examination) ledger(ctx context.Context, p *PartHealth) (err error) {
 	p.Part = partLedger
 	const repair = "make the ledger again from the raw and quarantine files, the tables and the stream; " +
@@ -166,7 +119,7 @@ func (e *examination) ledger(ctx context.Context, p *PartHealth) (err error) {
 		return err
 	}
 	if !p.OK() {
-		p.Repair = repair
+		p.Repair, p.needs.ledger = repair, true
 		return nil
 	}
 	root, done, err := e.shadow(ledgerDir, func(name string) bool { return !strings.HasPrefix(name, "run-") })
@@ -177,7 +130,7 @@ func (e *examination) ledger(ctx context.Context, p *PartHealth) (err error) {
 	l, err := ledger.Open(ctx, disk.OS{}, filepath.Join(root, ledgerDir), ledger.Options{TTL: e.cfg.Claims.TTL, Logger: e.log})
 	if err != nil {
 		p.problem("%v", err)
-		p.Repair = repair
+		p.Repair, p.needs.ledger = repair, true
 		return nil
 	}
 	defer func() { err = errors.Join(err, l.Close()) }()
@@ -196,28 +149,25 @@ func (e *examination) ledger(ctx context.Context, p *PartHealth) (err error) {
 	p.What = fmt.Sprintf("%d records decided, %d files", books.Total(), len(e.listed))
 	for _, why := range disagreements(journal.Positions(), e.tables) {
 		p.problem("%s", why)
-		p.Repair = repair
+		p.Repair, p.needs.ledger = repair, true
+	}
+	if e.unread != nil {
+		curated, err := l.Curated(ctx)
+		if err != nil {
+			return err
+		}
+		for _, t := range behind(journal, curated, e.tables, e.unread) {
+			p.problem("%s", t)
+			p.Repair, p.needs.catchUp = "take these raw files into the tables again; nothing is lost", true
+		}
 	}
 	for id, at := range journal.Positions() {
 		if last, ok := e.last[id]; ok && at.After(last) {
 			p.problem("it has decided %s up to position %s, but the stream ends at %s", id, at, last)
-			p.Repair = "mark the missing end of the stream as lost, so that no position is used twice"
+			p.Repair, p.needs.ledger = "mark the missing end of the stream as lost, so that no position is used twice", true
 		}
 	}
 	return nil
-}
-
-// disagreements are the places where tables have taken in more than a ledger
-// knows: it is not the ledger of these tables, or an older copy.
-func disagreements(at map[lake.ShardID]lake.Position, tables map[lake.TableName]map[lake.ShardID]lake.Position) (out []string) {
-	for name, consumed := range tables {
-		for id, p := range consumed {
-			if p.After(at[id]) {
-				out = append(out, fmt.Sprintf("table %s has taken in %s up to position %s, but the ledger is at %s", name, id, p, at[id]))
-			}
-		}
-	}
-	return out
 }
 
 // files compares the sizes of raw and quarantine files with the ledger.

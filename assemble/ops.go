@@ -4,14 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"iter"
 	"slices"
 	"strings"
 
 	"github.com/eventlake/lake"
 	"github.com/eventlake/lake/admin"
-	"github.com/eventlake/lake/audit"
-	"github.com/eventlake/lake/curate"
 	"github.com/eventlake/lake/quarantine"
 	"github.com/eventlake/lake/replay"
 )
@@ -57,25 +54,6 @@ type Step struct {
 	Done  int64  `json:"done"`
 	Total int64  `json:"total"`
 	What  string `json:"what"`
-}
-
-func (l *Local) opVerify(ctx context.Context, _ struct{}, emit func(any)) (any, error) {
-	return audit.Run(ctx, audit.Parts{
-		Stream: l.Stream, Ledger: l.Ledger, Catalog: l.Catalog, Lines: l.Lines, Rows: l.auditRows,
-		ClaimTTL: int64(l.Config.Claims.TTL.Seconds()), Gaps: l.Stream.Gaps(),
-		Progress: func(done, total int64, what string) { emit(Step{done, total, what}) },
-	})
-}
-
-// auditRows reads the rows of a data file as the audit needs them.
-func (l *Local) auditRows(ctx context.Context, f lake.DataFile) iter.Seq2[audit.Row, error] {
-	return func(yield func(audit.Row, error) bool) {
-		for row, err := range curate.Rows(ctx, l.Store, f) {
-			if !yield(audit.Row{ID: row.ID, Source: row.Source, Received: row.Received}, err) {
-				return
-			}
-		}
-	}
 }
 
 func (l *Local) opCompact(ctx context.Context, args CompactArgs, _ func(any)) (any, error) {

@@ -21,42 +21,58 @@ type RepairOptions struct {
 }
 
 // Repair mends what Examine found, part by part, and tells each step. It holds
-// the lock of the data directory while it works. A repeat finds nothing to do.
+// the lock of the data directory while it works. A repeat finds nothing to do;
+// after a crash Examine finds what is left.
 func Repair(ctx context.Context, cfg config.Config, log *slog.Logger, parts []PartHealth, o RepairOptions, tell func(string)) (err error) {
 	lock, err := disk.AcquireLock(cfg.Data)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, lock.Unlock()) }()
-	bad := map[string]bool{partLedger: o.Ledger}
+	var n needs
+	var stream bool
 	for _, p := range parts {
-		bad[p.Part] = bad[p.Part] || !p.OK()
+		n.database = n.database || p.needs.database
+		n.mend = n.mend || p.needs.mend
+		n.relocate = n.relocate || p.needs.relocate
+		n.ledger = n.ledger || p.needs.ledger
+		stream = stream || p.Part == partStream && !p.OK()
 	}
-	if bad[partCatalog] {
-		names, err := catalog.Recover(ctx, cfg.Data, catalog.Options{Logger: log})
+	if n.database || n.mend || n.relocate {
+		if err := repairCatalog(ctx, cfg, log, n, tell); err != nil {
+			return err
+		}
+	}
+	if n.database && !n.ledger { // without the tables nobody could tell
+		fits, err := ledgerFits(ctx, cfg, log)
 		if err != nil {
 			return err
 		}
-		tell(fmt.Sprintf("catalog: made again with %d tables", len(names)))
-		fits, err := ledgerFits(ctx, cfg, log) // without the tables nobody could tell
-		if err != nil {
-			return err
-		}
-		bad[partLedger] = bad[partLedger] || !fits
+		n.ledger = !fits
 	}
-	if bad[partStream] || bad[partLedger] {
+	if stream || n.ledger || o.Ledger {
 		if err := repairStream(ctx, cfg, log, tell); err != nil {
 			return err
 		}
 	}
-	if !bad[partLedger] {
-		return nil
+	remake := o.Ledger
+	if n.ledger && !remake {
+		whole, err := ledgerFits(ctx, cfg, log)
+		if err != nil {
+			return err
+		}
+		remake = !whole
 	}
-	if !o.Ledger {
-		if whole, err := ledgerFits(ctx, cfg, log); err != nil || whole {
+	if remake {
+		if err := restoreLedger(ctx, cfg, log, tell); err != nil {
 			return err
 		}
 	}
+	return catchUp(ctx, cfg, log, tell)
+}
+
+// restoreLedger makes the ledger again and tells of what.
+func restoreLedger(ctx context.Context, cfg config.Config, log *slog.Logger, tell func(string)) error {
 	done, err := RestoreLedger(ctx, cfg, log)
 	if err != nil {
 		return err
@@ -148,23 +164,6 @@ func reached(ctx context.Context, cfg config.Config, log *slog.Logger) (out map[
 	return out, nil
 }
 
-// consumed is how far each table has taken in each shard.
-func consumed(ctx context.Context, c lake.Catalog) (map[lake.TableName]map[lake.ShardID]lake.Position, error) {
-	names, err := c.Tables(ctx)
-	if err != nil {
-		return nil, err
-	}
-	out := map[lake.TableName]map[lake.ShardID]lake.Position{}
-	for _, name := range names {
-		t, err := c.Table(ctx, name)
-		if err != nil {
-			return nil, err
-		}
-		out[name] = t.Consumed
-	}
-	return out, nil
-}
-
 func openLedger(ctx context.Context, cfg config.Config, log *slog.Logger) (*ledger.Ledger, error) {
 	return ledger.Open(ctx, disk.OS{}, filepath.Join(cfg.Data, ledgerDir), ledger.Options{
 		TTL: cfg.Claims.TTL, HotBytes: int64(cfg.Claims.Memory), Logger: log,
@@ -182,11 +181,11 @@ func positionsOf(ctx context.Context, l lake.Ledger) (map[lake.ShardID]lake.Posi
 // ledgerFits reports whether the ledger is whole and knows all that the tables
 // have taken in: then mending the stream was enough.
 func ledgerFits(ctx context.Context, cfg config.Config, log *slog.Logger) (bool, error) {
-	e := &examination{cfg: cfg, log: log, tables: map[lake.TableName]map[lake.ShardID]lake.Position{}}
+	e := newExamination(cfg, log)
 	var c, l PartHealth
 	if err := e.catalog(ctx, &c); err != nil {
 		return false, err
 	}
 	err := e.ledger(ctx, &l)
-	return l.OK(), err
+	return !l.needs.ledger, err
 }

@@ -5,6 +5,7 @@ package audit
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 
@@ -26,6 +27,9 @@ type Parts struct {
 	Catalog lake.Catalog
 	Lines   *raw.Reader // without a cache: the audit reads what is on disk
 	Rows    func(context.Context, lake.DataFile) iter.Seq2[Row, error]
+	// Inspect checks the files that the audit does not read itself: the tables'
+	// metadata, the ledger's, the stream's, the keys. May be nil.
+	Inspect func(context.Context) (Inspection, error)
 	// ClaimTTL is the claims' lifetime: copies further apart in log time both
 	// reach raw, and the table drops the second.
 	ClaimTTL int64 // seconds
@@ -42,6 +46,16 @@ type Problem struct {
 	What  string `json:"what"`
 }
 
+// Inspection is what was found in the lake's own files.
+type Inspection struct {
+	Metadata int // metadata files of tables, compared with their checksums
+	Unknown  int // of those, how many have no checksum and were only read
+	// Older are data files that only older snapshots name. Those that are gone
+	// when they are read have expired.
+	Older    []lake.DataFile
+	Problems []Problem
+}
+
 // Report is the outcome of an audit.
 type Report struct {
 	Accepted    int64 `json:"accepted"` // events that the stream ever stored
@@ -54,7 +68,10 @@ type Report struct {
 	RawEvents       int64 `json:"raw_events"`
 	QuarantineFiles int   `json:"quarantine_files"`
 	Tables          int   `json:"tables"`
+	Metadata        int   `json:"metadata_files"`
+	Unknown         int   `json:"metadata_files_without_checksum"` // of those, only read
 	TableFiles      int   `json:"table_files"`
+	OlderFiles      int   `json:"older_table_files"` // that only older snapshots name
 	TableRows       int64 `json:"table_rows"`
 	LateDuplicates  int64 `json:"late_duplicates"` // in raw twice because the claim had expired, in the table once
 	ToTables        int64 `json:"to_tables"`       // in raw, not yet in a table
@@ -78,8 +95,8 @@ func (r *Report) problem(where, format string, args ...any) {
 // Run audits the lake. The error is for what kept the audit from running;
 // what it found is in the report.
 func Run(ctx context.Context, p Parts) (*Report, error) {
-	a := &auditor{Parts: p, report: &Report{Problems: []Problem{}}, seen: map[lake.Book]*lake.Tally{}}
-	steps := []func(context.Context) error{a.open, a.rawFiles, a.quarantineFiles, a.books, a.log, a.tables}
+	a := &auditor{Parts: p, report: &Report{Problems: []Problem{}}, seen: map[lake.Book]*lake.Tally{}, unread: map[lake.TableName]bool{}}
+	steps := []func(context.Context) error{a.open, a.inspect, a.rawFiles, a.quarantineFiles, a.books, a.log, a.tables}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
 			return nil, err
@@ -95,6 +112,7 @@ type auditor struct {
 	journal lake.Journal
 	shards  []lake.Shard
 	states  map[lake.TableName]lake.Table
+	unread  map[lake.TableName]bool   // tables that cannot be read
 	seen    map[lake.Book]*lake.Tally // recounted from the files
 	days    map[tableDay][]lake.File  // raw files by what they must be found in
 	done    int64
@@ -118,10 +136,17 @@ func (a *auditor) open(ctx context.Context) (err error) {
 		return err
 	}
 	for _, name := range names {
-		if a.states[name], err = a.Catalog.Table(ctx, name); err != nil {
+		t, err := a.Catalog.Table(ctx, name)
+		if errors.Is(err, lake.ErrCorrupt) || errors.Is(err, lake.ErrInvalid) {
+			a.unread[name] = true
+			a.report.problem("table "+string(name), "its rows are not compared: %v", err)
+			continue
+		}
+		if err != nil {
 			return err
 		}
-		a.total += int64(len(a.states[name].Files))
+		a.states[name] = t
+		a.total += int64(len(t.Files))
 	}
 	if a.journal, err = a.Ledger.Journal(ctx); err != nil {
 		return err

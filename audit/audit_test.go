@@ -163,7 +163,7 @@ func TestWhatIsWrongIsNamed(t *testing.T) {
 				return err
 			}
 			return l.store.Delete(t.Context(), table.Files[0].Key)
-		}, "table account"},
+		}, "lake rebuild --type account --from 2026-01-01 --to 2026-01-02"},
 		"the table has a row twice": {func(l *lakeOf) error {
 			table, err := l.catalog.Table(t.Context(), "account")
 			if err != nil {

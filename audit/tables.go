@@ -36,6 +36,9 @@ func (a *auditor) tables(ctx context.Context) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
+		if a.unread[k.table] {
+			continue
+		}
 		if err := a.day(ctx, k, files[k]); err != nil {
 			return err
 		}
@@ -74,14 +77,17 @@ func (a *auditor) day(ctx context.Context, k tableDay, files []lake.DataFile) er
 			return ctx.Err()
 		} // a damaged file was reported when it was read first
 	}
+	lost := false // a file cannot be read: what it held is not told one by one
 	for _, f := range files {
 		var rows int64
+		broken := false
 		for row, err := range a.Rows(ctx, f) {
 			if err != nil {
 				if ctx.Err() != nil {
 					return ctx.Err()
 				}
-				a.report.problem(string(f.Key), "%v", err)
+				a.report.problem(string(f.Key), "%v; %s", err, remake(k))
+				broken, lost = true, true
 				break
 			}
 			rows++
@@ -94,18 +100,23 @@ func (a *auditor) day(ctx context.Context, k tableDay, files []lake.DataFile) er
 				a.report.problem(where, "event %s is %d times in the table", row.ID, s.rows)
 			}
 		}
-		if rows != f.Rows {
+		if rows != f.Rows && !broken {
 			a.report.problem(string(f.Key), "holds %d rows, the catalog says %d", rows, f.Rows)
 		}
 		a.report.TableRows += rows
 		a.progress(string(f.Key))
 	}
 	for id, s := range ids {
-		if s.rows == 0 {
+		if s.rows == 0 && !lost {
 			a.report.problem(where, "event %s is in raw and not in the table", id)
 		}
 	}
 	return nil
+}
+
+// remake is how the rows of a day come back.
+func remake(k tableDay) string {
+	return fmt.Sprintf("make the day again from raw: lake rebuild --type %s --from %s --to %s", k.table, k.day, k.day+1)
 }
 
 // sight notes an id found in raw. A second copy is right only when the first

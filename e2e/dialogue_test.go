@@ -141,6 +141,7 @@ var (
 	blanks   = regexp.MustCompile(`  +`)
 	dashes   = regexp.MustCompile(`───+`)
 	trailing = regexp.MustCompile(` +\n`)
+	metadata = regexp.MustCompile(`(metadata {11})[ 0-9]{10}`) // as many files as there were commits
 )
 
 // normal replaces what differs from run to run.
@@ -156,6 +157,7 @@ func (d *dialogue) normal(text string) string {
 	if volatile { // what was replaced had another width
 		text = dashes.ReplaceAllString(blanks.ReplaceAllString(text, "  "), "───")
 	}
+	text = metadata.ReplaceAllString(text, "$1         1")
 	return trailing.ReplaceAllString(text, "\n")
 }
 

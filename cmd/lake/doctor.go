@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -69,14 +70,16 @@ func (a *app) printParts(parts []assemble.PartHealth) {
 		return
 	}
 	for _, p := range parts {
-		if p.OK() {
-			fmt.Fprintf(a.out, "%-8s ok       %s\n", p.Part, p.What)
-			continue
+		state := "ok"
+		if !p.OK() {
+			state = "DAMAGED"
 		}
-		fmt.Fprintf(a.out, "%-8s DAMAGED  %s\n", p.Part, p.What)
-		for _, why := range p.Problems {
+		fmt.Fprintf(a.out, "%-8s %-8s %s\n", p.Part, state, p.What)
+		for _, why := range slices.Concat(p.Problems, p.Notices) {
 			fmt.Fprintf(a.out, "           %s\n", why)
 		}
-		fmt.Fprintf(a.out, "           repair: %s\n", p.Repair)
+		if p.Repair != "" {
+			fmt.Fprintf(a.out, "           repair: %s\n", p.Repair)
+		}
 	}
 }

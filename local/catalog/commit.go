@@ -52,7 +52,7 @@ func (c *Catalog) commit(ctx context.Context, tc lake.TableCommit) (*state, erro
 				return nil, err
 			}
 		}
-		p, err := c.plan(old, tc)
+		p, err := c.plan(ctx, old, tc)
 		if err != nil {
 			return nil, err
 		}
@@ -106,7 +106,7 @@ func validName(n lake.TableName) bool {
 
 // plan works out the next state and the files that it needs, writing nothing.
 // old is nil for a new table.
-func (c *Catalog) plan(old *state, tc lake.TableCommit) (*staged, error) {
+func (c *Catalog) plan(ctx context.Context, old *state, tc lake.TableCommit) (*staged, error) {
 	schema, extra, err := toIceberg(tc.Schema)
 	if err != nil {
 		return nil, err
@@ -140,7 +140,7 @@ func (c *Catalog) plan(old *state, tc lake.TableCommit) (*staged, error) {
 	}
 	s := &snapshot{c: c, commit: tc, old: old, stage: c.newStage(tc.Table, old.uri)}
 	s.w = writer{schema: b.CurrentSchema(), spec: old.meta.PartitionSpec(), snapshot: rand.Int64N(1<<62) + 1, sequence: old.meta.LastSequenceNumber() + 1}
-	if err := s.build(); err != nil {
+	if err := s.build(ctx); err != nil {
 		return nil, err
 	}
 	snap, err := s.describe()

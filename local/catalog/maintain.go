@@ -2,8 +2,10 @@ package catalog
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/apache/iceberg-go/table"
@@ -48,13 +50,22 @@ func (c *Catalog) maintain(ctx context.Context, name lake.TableName, limit lake.
 	if err != nil {
 		return false, err
 	}
-	garbage, err := c.unnamed(st, old)
+	if len(old) == 0 {
+		return true, nil
+	}
+	named, err := c.named(ctx, st)
 	if err != nil {
 		return false, err
 	}
+	garbage := slices.DeleteFunc(old, func(f garbageFile) bool { return named[f.key] })
 	for len(garbage) > 0 {
 		n := min(len(garbage), removeBatch)
-		ok, err := c.rows.hold(ctx, name, st.uri, func() error { return c.remove(garbage[:n], done) })
+		ok, err := c.rows.hold(ctx, name, st.uri, func(tx *sql.Tx) error {
+			if err := c.remove(garbage[:n], done); err != nil || n < len(garbage) {
+				return err
+			}
+			return c.rows.pruneSums(ctx, tx, name, func(file string) bool { return named[st.table.Location+"/"+lake.Key(file)] })
+		})
 		if err != nil || !ok {
 			return false, err
 		}
@@ -69,6 +80,16 @@ func (c *Catalog) expire(ctx context.Context, st *state, limit lake.Instant, don
 	if len(ids) == 0 {
 		return st, true, nil
 	}
+	next, won, err := c.without(ctx, st, ids, func(*table.MetadataBuilder) {})
+	if err == nil && won {
+		done.Snapshots += len(ids)
+	}
+	return next, won, err
+}
+
+// without publishes metadata that is as before but for some snapshots and what
+// change does. It reports false when the table was changed by another.
+func (c *Catalog) without(ctx context.Context, st *state, ids []int64, change func(*table.MetadataBuilder)) (*state, bool, error) {
 	b, err := table.MetadataBuilderFromBase(st.meta, st.uri)
 	if err != nil {
 		return nil, false, err
@@ -80,6 +101,7 @@ func (c *Catalog) expire(ctx context.Context, st *state, limit lake.Instant, don
 	if err := forget(b, st.meta, append(ids, mark)); err != nil {
 		return nil, false, err
 	}
+	change(b)
 	p := c.newStage(st.table.Name, st.uri)
 	if err := p.metadata(b, st.meta); err != nil {
 		return nil, false, err
@@ -88,9 +110,6 @@ func (c *Catalog) expire(ctx context.Context, st *state, limit lake.Instant, don
 	next.uri, next.meta = p.to, p.meta
 	p.next = &next
 	won, err := c.publish(ctx, p)
-	if err == nil && won {
-		done.Snapshots += len(ids)
-	}
 	return p.next, won, err
 }
 

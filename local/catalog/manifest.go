@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -26,8 +27,8 @@ func (m *manifest) rowDeletes() bool {
 
 // readManifests reads the manifest list of a snapshot and those of its
 // manifests that are not known.
-func (c *Catalog) readManifests(name lake.TableName, snap table.Snapshot, known map[string]*manifest) ([]*manifest, error) {
-	files, err := c.readList(name, snap)
+func (c *Catalog) readManifests(ctx context.Context, name lake.TableName, snap table.Snapshot, known map[string]*manifest) ([]*manifest, error) {
+	files, err := c.readList(ctx, name, snap)
 	if err != nil {
 		return nil, err
 	}
@@ -37,7 +38,7 @@ func (c *Catalog) readManifests(name lake.TableName, snap table.Snapshot, known 
 		if !ok {
 			m = &manifest{file: f}
 			if f.ManifestContent() == iceberg.ManifestContentData {
-				if m.live, err = c.readLive(name, f); err != nil {
+				if m.live, err = c.readLive(ctx, name, f); err != nil {
 					return nil, err
 				}
 			}
@@ -47,24 +48,34 @@ func (c *Catalog) readManifests(name lake.TableName, snap table.Snapshot, known 
 	return out, nil
 }
 
-func (c *Catalog) readList(name lake.TableName, snap table.Snapshot) ([]iceberg.ManifestFile, error) {
-	data, err := c.read(name, snap.ManifestList)
+func (c *Catalog) readList(ctx context.Context, name lake.TableName, snap table.Snapshot) ([]iceberg.ManifestFile, error) {
+	data, _, err := c.read(ctx, name, snap.ManifestList)
 	if err != nil {
 		return nil, err
 	}
+	return listIn(data, snap.ManifestList)
+}
+
+// listIn parses a manifest list.
+func listIn(data []byte, uri string) ([]iceberg.ManifestFile, error) {
 	files, err := iceberg.ReadManifestList(bytes.NewReader(data))
 	if err != nil {
-		return nil, unreadable("manifest list", snap.ManifestList, err)
+		return nil, unreadable("manifest list", uri, err)
 	}
 	return files, nil
 }
 
 // readLive reads the live data files of a manifest, without column statistics.
-func (c *Catalog) readLive(name lake.TableName, f iceberg.ManifestFile) (live []lake.DataFile, err error) {
-	data, err := c.read(name, f.FilePath())
+func (c *Catalog) readLive(ctx context.Context, name lake.TableName, f iceberg.ManifestFile) ([]lake.DataFile, error) {
+	data, _, err := c.read(ctx, name, f.FilePath())
 	if err != nil {
 		return nil, err
 	}
+	return c.liveIn(name, data, f)
+}
+
+// liveIn parses a manifest.
+func (c *Catalog) liveIn(name lake.TableName, data []byte, f iceberg.ManifestFile) (live []lake.DataFile, err error) {
 	r, err := iceberg.NewManifestReaderWithProjection(f, bytes.NewReader(data), iceberg.ManifestEntryProjection{})
 	if err != nil {
 		return nil, unreadable("manifest", f.FilePath(), err)
@@ -90,8 +101,8 @@ func (c *Catalog) readLive(name lake.TableName, f iceberg.ManifestFile) (live []
 }
 
 // readEntries reads the live entries of a manifest with everything in them.
-func (c *Catalog) readEntries(name lake.TableName, f iceberg.ManifestFile) ([]iceberg.ManifestEntry, error) {
-	data, err := c.read(name, f.FilePath())
+func (c *Catalog) readEntries(ctx context.Context, name lake.TableName, f iceberg.ManifestFile) ([]iceberg.ManifestEntry, error) {
+	data, _, err := c.read(ctx, name, f.FilePath())
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/eventlake/lake"
@@ -13,27 +14,9 @@ type history struct {
 	manifests map[string]*manifest   // by URI
 }
 
-// unnamed returns those of the files that no kept snapshot names.
-func (c *Catalog) unnamed(st *state, files []garbageFile) ([]garbageFile, error) {
-	if len(files) == 0 {
-		return nil, nil
-	}
-	named, err := c.named(st)
-	if err != nil {
-		return nil, err
-	}
-	var out []garbageFile
-	for _, f := range files {
-		if !named[f.key] {
-			out = append(out, f)
-		}
-	}
-	return out, nil
-}
-
 // named returns every file that the state names: the metadata files it lists,
 // and the manifest lists, manifests and data files of all its snapshots.
-func (c *Catalog) named(st *state) (map[lake.Key]bool, error) {
+func (c *Catalog) named(ctx context.Context, st *state) (map[lake.Key]bool, error) {
 	name, named := st.table.Name, map[lake.Key]bool{}
 	add := func(uri string) {
 		if k, ok := c.place.key(name, uri); ok {
@@ -50,7 +33,7 @@ func (c *Catalog) named(st *state) (map[lake.Key]bool, error) {
 	for s := range st.meta.PartitionStatistics() {
 		add(s.StatisticsPath)
 	}
-	h, err := c.readHistory(st)
+	h, err := c.readHistory(ctx, st)
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +50,7 @@ func (c *Catalog) named(st *state) (map[lake.Key]bool, error) {
 }
 
 // readHistory reads the manifests of all snapshots of the state.
-func (c *Catalog) readHistory(st *state) (*history, error) {
+func (c *Catalog) readHistory(ctx context.Context, st *state) (*history, error) {
 	name := st.table.Name
 	c.mu.Lock()
 	old := c.histories[name]
@@ -87,7 +70,7 @@ func (c *Catalog) readHistory(st *state) (*history, error) {
 		}
 		if !ok {
 			var err error
-			if ms, err = c.readManifests(name, s, known); err != nil {
+			if ms, err = c.readManifests(ctx, name, s, known); err != nil {
 				return nil, fmt.Errorf("snapshot %d: %w", s.SnapshotID, damaged(err))
 			}
 		}

@@ -145,9 +145,7 @@ func TestMovedDirectoryWorksAndRelocates(t *testing.T) {
 			t.Fatalf("file at %s", task.File.FilePath())
 		}
 	}
-	if problems, err := m.Check(ctx); err != nil || len(problems) > 0 {
-		t.Fatalf("check: %v, %v", problems, err)
-	}
+	sound(t, m)
 	after, err := m.Table(ctx, "lesson")
 	if err != nil || after.Consumed["shard-000"] != lake.Pos(7) {
 		t.Fatalf("%+v, %v", after, err)
@@ -210,8 +208,8 @@ func TestKilledBeforeTheCommitPointLeavesTheOldState(t *testing.T) {
 	if err != nil || m.Files < orphans {
 		t.Fatalf("maintenance did %+v, %v", m, err)
 	}
-	if problems, err := later.Check(ctx); err != nil || len(problems) > 0 {
-		t.Fatalf("check: %v, %v", problems, err)
+	if done, err := later.Check(ctx); err != nil || len(done.Problems) > 0 {
+		t.Fatalf("check: %+v, %v", done, err)
 	}
 }
 

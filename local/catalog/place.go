@@ -7,7 +7,10 @@ import (
 	"github.com/eventlake/lake"
 )
 
-const tablesDir = "tables"
+const (
+	tablesDir    = "tables"
+	databaseName = "catalog.db"
+)
 
 // place is where the catalog lies: an absolute OS path.
 type place struct{ root string }
@@ -24,7 +27,7 @@ func newPlace(root string) (place, error) {
 }
 
 func (p place) warehouse() string { return filepath.Join(p.root, tablesDir) }
-func (p place) database() string  { return filepath.Join(p.root, tablesDir, "catalog.db") }
+func (p place) database() string  { return filepath.Join(p.root, tablesDir, databaseName) }
 
 // location is the table's directory as a key.
 func (p place) location(name lake.TableName) lake.Key {

@@ -140,9 +140,9 @@ func (l *life) verify(acked lake.Table, tried int) error {
 	case got.Snapshot == acked.Snapshot && !slices.EqualFunc(got.Files, acked.Files, func(a, b lake.DataFile) bool { return a.Key == b.Key }):
 		return fmt.Errorf("files are %v, acked were %v", got.Files, acked.Files)
 	}
-	problems, err := l.c.Check(ctx)
-	if err != nil || len(problems) > 0 {
-		return fmt.Errorf("check: %v, %w", problems, err)
+	done, err := l.c.Check(ctx)
+	if err != nil || len(done.Problems) > 0 || done.Unknown > 0 {
+		return fmt.Errorf("check: %+v, %w", done, err)
 	}
 	next, err := l.append(got)
 	if err != nil {
@@ -152,8 +152,8 @@ func (l *life) verify(acked lake.Table, tried int) error {
 	if _, err := l.c.Maintain(ctx, "lesson", time.Hour); err != nil {
 		return err
 	}
-	if problems, err = l.c.Check(ctx); err != nil || len(problems) > 0 {
-		return fmt.Errorf("check after maintenance: %v, %w", problems, err)
+	if done, err = l.c.Check(ctx); err != nil || len(done.Problems) > 0 || done.Unknown > 0 {
+		return fmt.Errorf("check after maintenance: %+v, %w", done, err)
 	}
 	return l.onlyNamed(next)
 }

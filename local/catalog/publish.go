@@ -18,7 +18,7 @@ func (c *Catalog) publish(ctx context.Context, p *staged) (bool, error) {
 	if err := c.write(p); err != nil {
 		return false, err
 	}
-	won, err := c.rows.swap(ctx, p.name, p.from, p.to) // THE commit point
+	won, err := c.rows.swap(ctx, p.move()) // THE commit point
 	if err != nil {
 		return false, err
 	}
@@ -35,6 +35,20 @@ func (c *Catalog) publish(ctx context.Context, p *staged) (bool, error) {
 		}
 	}
 	return true, nil
+}
+
+// move is the staged state's step of the table's row.
+func (p *staged) move() move {
+	m := move{name: p.name, from: p.from, to: p.to}
+	for _, f := range p.files {
+		m.add = append(m.add, sumOf(p.c.place.inTable(p.name, f.key), f.data))
+	}
+	for _, uri := range p.drop {
+		if k, ok := p.c.place.key(p.name, uri); ok {
+			m.drop = append(m.drop, p.c.place.inTable(p.name, k))
+		}
+	}
+	return m
 }
 
 // write makes the staged files durable: each synced, then their directory.

@@ -16,10 +16,12 @@ import (
 )
 
 // rows is the SQLite file: the tables of Iceberg's JDBC catalog (version 1),
-// which PyIceberg, Spark and iceberg-go share.
+// which PyIceberg, Spark and iceberg-go share, and beside them the lake's own
+// checksums (see sums.go), which the others do not look at.
 type rows struct {
 	db    *sql.DB
 	named *sql.Stmt
+	sum   *sql.Stmt
 }
 
 const rowsSchema = `
@@ -37,6 +39,12 @@ CREATE TABLE IF NOT EXISTS iceberg_namespace_properties (
 	property_key VARCHAR(255) NOT NULL,
 	property_value VARCHAR(1000),
 	PRIMARY KEY (catalog_name, namespace, property_key));
+CREATE TABLE IF NOT EXISTS lake_checksums (
+	table_name VARCHAR(255) NOT NULL,
+	file_name VARCHAR(1000) NOT NULL,
+	bytes INTEGER NOT NULL,
+	crc32c INTEGER NOT NULL,
+	PRIMARY KEY (table_name, file_name)) WITHOUT ROWID;
 INSERT OR IGNORE INTO iceberg_namespace_properties VALUES ('` + Name + `', '` + Name + `', 'exists', 'true');`
 
 const rowsWhere = ` WHERE catalog_name = '` + Name + `' AND table_namespace = '` + Name + `' AND (iceberg_type = 'TABLE' OR iceberg_type IS NULL)`
@@ -62,20 +70,43 @@ func openRows(ctx context.Context, path string) (*rows, error) {
 
 func (r *rows) init(ctx context.Context) error {
 	var have int
-	err := r.db.QueryRowContext(ctx, `SELECT count(*) FROM sqlite_master WHERE name IN ('iceberg_tables', 'iceberg_namespace_properties')`).Scan(&have)
+	err := r.db.QueryRowContext(ctx, `SELECT count(*) FROM sqlite_master WHERE name IN ('iceberg_tables', 'iceberg_namespace_properties', 'lake_checksums')`).Scan(&have)
 	if err != nil {
 		return err
 	}
-	if have < 2 { // a reader beside a writer must not need the write lock
+	if have < 3 { // a reader beside a writer must not need the write lock
 		if _, err := r.db.ExecContext(ctx, rowsSchema); err != nil {
 			return err
 		}
 	}
-	r.named, err = r.db.PrepareContext(ctx, `SELECT metadata_location FROM iceberg_tables`+rowsWhere+` AND table_name = ?`)
+	if r.named, err = r.db.PrepareContext(ctx, `SELECT metadata_location FROM iceberg_tables`+rowsWhere+` AND table_name = ?`); err != nil {
+		return err
+	}
+	r.sum, err = r.db.PrepareContext(ctx, `SELECT bytes, crc32c FROM lake_checksums WHERE table_name = ? AND file_name = ?`)
 	return err
 }
 
-func (r *rows) close() error { return errors.Join(r.named.Close(), r.db.Close()) }
+func (r *rows) close() error { return errors.Join(r.named.Close(), r.sum.Close(), r.db.Close()) }
+
+// integrity has SQLite look for damage in the structure of the file. SQLite
+// keeps no checksum of it: a changed value is found where it leads to nothing.
+func (r *rows) integrity(ctx context.Context) (problems []string, err error) {
+	rs, err := r.db.QueryContext(ctx, `PRAGMA integrity_check(10)`)
+	if err != nil {
+		return nil, rowsErr(err)
+	}
+	defer func() { err = errors.Join(err, rowsErr(rs.Close())) }()
+	for rs.Next() {
+		var s string
+		if err := rs.Scan(&s); err != nil {
+			return nil, rowsErr(err)
+		}
+		if s != "ok" {
+			problems = append(problems, s)
+		}
+	}
+	return problems, rowsErr(rs.Err())
+}
 
 // get returns the URI of the table's current metadata; lake.ErrNotFound when
 // there is no such table.
@@ -104,49 +135,83 @@ func (r *rows) list(ctx context.Context) (names []lake.TableName, err error) {
 	return names, rowsErr(rs.Err())
 }
 
-// swap moves the table's row from one metadata file to the next, durably; from
-// is "" for a new table. It reports false when the row was not at from. After
-// an error the row may have moved or not.
-func (r *rows) swap(ctx context.Context, name lake.TableName, from, to string) (bool, error) {
-	var res sql.Result
-	var err error
-	if from == "" {
-		res, err = r.db.ExecContext(ctx, `INSERT OR IGNORE INTO iceberg_tables (catalog_name, table_namespace, table_name, metadata_location, iceberg_type)
-			VALUES ('`+Name+`', '`+Name+`', ?, ?, 'TABLE')`, string(name), to)
-	} else {
-		res, err = r.db.ExecContext(ctx, `UPDATE iceberg_tables SET metadata_location = ?, previous_metadata_location = ?, iceberg_type = 'TABLE'`+
-			rowsWhere+` AND table_name = ? AND metadata_location = ?`, to, from, string(name), from)
-	}
-	if err != nil {
-		return false, rowsErr(err)
-	}
-	n, err := res.RowsAffected()
-	return n == 1, rowsErr(err)
+// move is one step of a table's row: from one metadata file to the next.
+type move struct {
+	name     lake.TableName
+	from, to string // URIs; from is "" for a new table
+	add      []sum  // of the files that are new
+	drop     []string
 }
 
-// hold runs fn while no process can move the table's row, if the row is at uri
-// still; ok is false, and fn was not run, when it is not.
-func (r *rows) hold(ctx context.Context, name lake.TableName, uri string, fn func() error) (ok bool, err error) {
+// swap makes the move, durably, together with the checksums that it adds and
+// drops. It reports false when the row was not at from: nothing happened. After
+// an error the row may have moved or not.
+func (r *rows) swap(ctx context.Context, m move) (won bool, err error) {
+	err = r.change(ctx, func(tx *sql.Tx) (bool, error) {
+		if won, err = m.swap(ctx, tx); err != nil || !won {
+			return false, err
+		}
+		return true, r.changeSums(ctx, tx, m.name, m.add, m.drop)
+	})
+	return won && err == nil, err
+}
+
+func (m *move) swap(ctx context.Context, tx *sql.Tx) (bool, error) {
+	var res sql.Result
+	var err error
+	if m.from == "" {
+		res, err = tx.ExecContext(ctx, `INSERT OR IGNORE INTO iceberg_tables (catalog_name, table_namespace, table_name, metadata_location, iceberg_type)
+			VALUES ('`+Name+`', '`+Name+`', ?, ?, 'TABLE')`, string(m.name), m.to)
+	} else {
+		res, err = tx.ExecContext(ctx, `UPDATE iceberg_tables SET metadata_location = ?, previous_metadata_location = ?, iceberg_type = 'TABLE'`+
+			rowsWhere+` AND table_name = ? AND metadata_location = ?`, m.to, m.from, string(m.name), m.from)
+	}
+	if err != nil {
+		return false, err
+	}
+	n, err := res.RowsAffected()
+	return n == 1, err
+}
+
+// change runs fn in a transaction that holds the write lock, and commits it
+// when fn says so.
+func (r *rows) change(ctx context.Context, fn func(*sql.Tx) (commit bool, err error)) (err error) {
 	tx, err := r.db.BeginTx(ctx, nil)
 	if err != nil {
-		return false, rowsErr(err)
+		return rowsErr(err)
 	}
 	defer func() {
 		if e := tx.Rollback(); !errors.Is(e, sql.ErrTxDone) { // it ends by itself with the context
 			err = errors.Join(err, rowsErr(e))
 		}
 	}()
-	var now sql.NullString
-	if err := tx.StmtContext(ctx, r.named).QueryRowContext(ctx, string(name)).Scan(&now); err != nil {
-		if errors.Is(err, sql.ErrNoRows) {
-			return false, nil
+	commit, err := fn(tx)
+	if err != nil || !commit {
+		return rowsErr(err)
+	}
+	return rowsErr(tx.Commit())
+}
+
+// hold runs fn while no process can move the table's row, if the row is at uri
+// still; ok is false, and fn was not run, when it is not.
+func (r *rows) hold(ctx context.Context, name lake.TableName, uri string, fn func(*sql.Tx) error) (ok bool, err error) {
+	err = r.change(ctx, func(tx *sql.Tx) (bool, error) {
+		var now sql.NullString
+		err := tx.StmtContext(ctx, r.named).QueryRowContext(ctx, string(name)).Scan(&now)
+		if err != nil && !errors.Is(err, sql.ErrNoRows) || now.String != uri {
+			return false, ignoreNoRows(err)
 		}
-		return false, rowsErr(err)
+		ok = true
+		return true, fn(tx)
+	})
+	return ok, err
+}
+
+func ignoreNoRows(err error) error {
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
 	}
-	if now.String != uri {
-		return false, nil
-	}
-	return true, fn()
+	return err
 }
 
 // rowsErr maps SQLite's result codes onto the lake's errors.

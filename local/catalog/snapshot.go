@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"context"
 	"fmt"
 	"math/bits"
 	"slices"
@@ -36,7 +37,7 @@ type snapshot struct {
 }
 
 // build makes the manifests and the manifest list.
-func (s *snapshot) build() error {
+func (s *snapshot) build(ctx context.Context) error {
 	if err := s.apply(); err != nil {
 		return err
 	}
@@ -64,7 +65,7 @@ func (s *snapshot) build() error {
 			}
 			continue
 		}
-		olds, err := s.existing(m)
+		olds, err := s.existing(ctx, m)
 		if err != nil {
 			return err
 		}
@@ -197,10 +198,10 @@ func (s *snapshot) describe() (table.Snapshot, error) {
 
 // existing reads entries of an old manifest for a new one, with the paths as
 // they are now.
-func (s *snapshot) existing(m *manifest) ([]iceberg.ManifestEntry, error) {
+func (s *snapshot) existing(ctx context.Context, m *manifest) ([]iceberg.ManifestEntry, error) {
 	if m.file.PartitionSpecID() != int32(s.w.spec.ID()) {
 		return nil, lake.Errorf(lake.ErrInvalid, "run rewrite_data_files with the engine that changed the partitioning, or `lake rebuild` the table",
 			"manifest %s was written for another partitioning", m.file.FilePath())
 	}
-	return s.c.readEntries(s.commit.Table, m.file)
+	return s.c.readEntries(ctx, s.commit.Table, m.file)
 }

@@ -44,7 +44,7 @@ func (c *Catalog) current(ctx context.Context, name lake.TableName) (*state, err
 		if old != nil && old.uri == uri {
 			return old, nil
 		}
-		st, err := c.load(name, uri, old)
+		st, err := c.load(ctx, name, uri, old)
 		if disk.IsNotExist(err) && try < attempts {
 			// The row may have moved on and the old files been removed meanwhile.
 			if now, e := c.rows.get(ctx, name); e == nil && now != uri {
@@ -71,19 +71,21 @@ func (c *Catalog) remember(st *state) {
 	c.states[st.table.Name] = st
 }
 
+// hintMend goes with metadata that is missing or damaged.
+const hintMend = "stop the lake and run: lake doctor --repair; it goes back to whole metadata, and what the table misses then comes from raw again"
+
 // damaged makes a file that is named but missing an ErrCorrupt.
 func damaged(err error) error {
-	const hint = "run `lake verify` to see what is missing; restore it from a back-up, or `lake rebuild` the table from raw"
 	if disk.IsNotExist(err) {
-		return lake.Errorf(lake.ErrCorrupt, hint, "%s", err)
+		return lake.Errorf(lake.ErrCorrupt, hintMend, "%s", err)
 	}
 	return err
 }
 
 // load reads the state that a metadata file describes. Manifests that old has
 // already read are not read again: they never change.
-func (c *Catalog) load(name lake.TableName, uri string, old *state) (*state, error) {
-	data, err := c.read(name, uri)
+func (c *Catalog) load(ctx context.Context, name lake.TableName, uri string, old *state) (*state, error) {
+	data, _, err := c.read(ctx, name, uri)
 	if err != nil {
 		return nil, err
 	}
@@ -112,7 +114,7 @@ func (c *Catalog) load(name lake.TableName, uri string, old *state) (*state, err
 			known[m.file.FilePath()] = m
 		}
 	}
-	if st.manifests, err = c.readManifests(name, *snap, known); err != nil {
+	if st.manifests, err = c.readManifests(ctx, name, *snap, known); err != nil {
 		return nil, fmt.Errorf("snapshot %d: %w", snap.SnapshotID, err)
 	}
 	for _, m := range st.manifests {
@@ -133,13 +135,25 @@ func find(files []lake.DataFile, k lake.Key) (int, bool) {
 	return slices.BinarySearchFunc(files, k, func(f lake.DataFile, k lake.Key) int { return strings.Compare(string(f.Key), string(k)) })
 }
 
-// read returns the content of a metadata file of the table.
-func (c *Catalog) read(name lake.TableName, uri string) ([]byte, error) {
+// read returns the content of a metadata file of the table, after comparing it
+// with its checksum; known is false when none is recorded. lake.ErrCorrupt when
+// it differs.
+func (c *Catalog) read(ctx context.Context, name lake.TableName, uri string) (data []byte, known bool, err error) {
 	k, ok := c.place.key(name, uri)
 	if !ok {
-		return nil, lake.Errorf(lake.ErrInvalid, "move the table's files below the data directory", "%s is not a file of table %s", uri, name)
+		return nil, false, lake.Errorf(lake.ErrInvalid, "move the table's files below the data directory", "%s is not a file of table %s", uri, name)
 	}
-	return disk.ReadWhole(c.fs, c.path(k))
+	if data, err = disk.ReadWhole(c.fs, c.path(k)); err != nil {
+		return nil, false, err
+	}
+	s, known, err := c.rows.sumOf(ctx, name, c.place.inTable(name, k))
+	if err != nil {
+		return nil, false, fmt.Errorf("checksum of %s: %w", k, err)
+	}
+	if why := s.differs(data); known && why != "" {
+		return nil, true, lake.Errorf(lake.ErrCorrupt, hintMend, "%s %s", k, why)
+	}
+	return data, known, nil
 }
 
 // unreadable is a metadata file whose content is wrong.
@@ -147,5 +161,5 @@ func unreadable(what, uri string, err error) error {
 	if errors.Is(err, lake.ErrInvalid) {
 		return err
 	}
-	return lake.Errorf(lake.ErrCorrupt, "restore the file from a back-up, or `lake rebuild` the table from raw", "%s %s: %s", what, uri, err)
+	return lake.Errorf(lake.ErrCorrupt, hintMend, "%s %s: %s", what, uri, err)
 }
