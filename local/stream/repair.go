@@ -23,8 +23,9 @@ type Repaired struct {
 // Repair makes a damaged shard of a stream that nobody has open readable again:
 // every frame that checks is kept, a gap frame takes the place of what was lost,
 // and the damaged file stays beside as NAME.damaged. Positions do not move. When
-// the log ends before atLeast (how far a consumer is known to have read) the rest
-// is marked as lost too, so that no position is used twice; zero asks for nothing.
+// the log ends before atLeast (how far somebody is known to have read) or before
+// a named consumer's position, the rest is marked as lost too, so that no position
+// is used twice; zero asks for nothing.
 // A damaged meta file is made again from the segments. A repeat finds nothing.
 func Repair(ctx context.Context, fsys disk.FS, dir string, id lake.ShardID, atLeast lake.Position) (done Repaired, err error) {
 	reach, err := ordinal(atLeast)
@@ -35,6 +36,11 @@ func Repair(ctx context.Context, fsys disk.FS, dir string, id lake.ShardID, atLe
 	if err != nil {
 		return done, fmt.Errorf("repair %s: %w", metaName, err)
 	}
+	read, err := consumersReach(fsys, dir, id)
+	if err != nil {
+		return done, err
+	}
+	reach = max(reach, read)
 	n := 0
 	for n < m.Shards && lake.ShardID(shardName(n)) != id {
 		n++
@@ -75,6 +81,17 @@ func Repair(ctx context.Context, fsys disk.FS, dir string, id lake.ShardID, atLe
 		}
 	}
 	return done, nil
+}
+
+// consumersReach is how far the named consumers have read a shard. A damaged
+// consumer's file says nothing; Check names it.
+func consumersReach(fsys disk.FS, dir string, id lake.ShardID) (reach uint64, err error) {
+	err = checkConsumers(fsys, dir, nil, func(p Problem) {
+		if to, ok := p.Lost.To.Uint64(); ok && p.Shard == id {
+			reach = max(reach, to)
+		}
+	})
+	return reach, err
 }
 
 // repair works through one shard.
