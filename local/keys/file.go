@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"io/fs"
+	"strings"
 
 	"github.com/eventlake/lake"
 	"github.com/eventlake/lake/local/disk"
@@ -18,10 +20,27 @@ const Name = "keys.json"
 
 const formatVersion = 1
 
-// document is the file: what json.Marshal makes of it is the format.
+// document is the file: what json.MarshalIndent makes of it, and a line end, is
+// the format. CRC32C is of the same text without it; a file that an older lake
+// wrote has none.
 type document struct {
 	Version int     `json:"version"`
 	Keys    []entry `json:"keys"`
+	CRC32C  string  `json:"crc32c,omitempty"` // 8 hex digits
+}
+
+// encode writes the document with its checksum.
+func (d document) encode() ([]byte, error) {
+	d.CRC32C = ""
+	text, err := json.MarshalIndent(d, "", "  ")
+	if err != nil {
+		return nil, err
+	}
+	d.CRC32C = fmt.Sprintf("%08x", crc32.Checksum(text, crc32.MakeTable(crc32.Castagnoli)))
+	if text, err = json.MarshalIndent(d, "", "  "); err != nil {
+		return nil, err
+	}
+	return append(text, '\n'), nil
 }
 
 type entry struct {
@@ -58,6 +77,12 @@ func decode(path string, data []byte) ([]Key, error) {
 		return nil, lake.Errorf(lake.ErrCorrupt, "a newer lake wrote it: use that version",
 			"keys file %s has version %d, this program knows %d", path, doc.Version, formatVersion)
 	}
+	if doc.CRC32C != "" {
+		// The form has no freedom, so one comparison finds every changed bit.
+		if same, err := doc.encode(); err != nil || !bytes.Equal(same, data) {
+			return nil, lake.Errorf(lake.ErrCorrupt, hint, "keys file %s does not match its checksum", path)
+		}
+	}
 	keys := make([]Key, len(doc.Keys))
 	for i, e := range doc.Keys {
 		k := Key{ID: e.ID, Source: e.Source, Role: e.Role, Note: e.Note, Created: e.Created, Revoked: e.Revoked}
@@ -77,14 +102,15 @@ func decode(path string, data []byte) ([]Key, error) {
 func save(fsys disk.FS, path string, keys []Key) error {
 	doc := document{Version: formatVersion, Keys: make([]entry, len(keys))}
 	for i, k := range keys {
-		doc.Keys[i] = entry{k.ID, k.Source, k.Role, k.Note, k.Created, k.Revoked, hex.EncodeToString(k.hash[:])}
+		note := strings.ToValidUTF8(k.Note, "\uFFFD") // what JSON would make of it, but the same when it is read and written again
+		doc.Keys[i] = entry{k.ID, k.Source, k.Role, note, k.Created, k.Revoked, hex.EncodeToString(k.hash[:])}
 	}
-	data, err := json.MarshalIndent(doc, "", "  ")
+	data, err := doc.encode()
 	if err != nil {
 		return fmt.Errorf("encode keys: %w", err)
 	}
 	err = disk.WriteWhole(private{fsys}, path, func(w io.Writer) error {
-		_, err := w.Write(append(data, '\n'))
+		_, err := w.Write(data)
 		return err
 	})
 	if err != nil {

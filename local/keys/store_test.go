@@ -1,10 +1,12 @@
 package keys_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -176,6 +178,55 @@ func TestDamagedFileIsRefusedAtOpenAndIgnoredWhileRunning(t *testing.T) {
 				t.Errorf("create over a damaged file: %v", err)
 			}
 		})
+	}
+}
+
+func TestOneFlippedBitInTheFileIsFound(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir, &clock{now: 1})
+	create(t, s, "web", keys.Write)
+	if _, _, err := s.Create("web", keys.Read, "a note with <html> and \xff\x80 in it"); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, keys.Name)
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := keys.Open(disk.OS{}, dir, keys.Options{}); err != nil || len(again.List()) != 2 {
+		t.Fatalf("as written: %v", err)
+	}
+	for at := range whole {
+		for _, bit := range []int{at % 8, (at + 5) % 8} {
+			harmed := bytes.Clone(whole)
+			harmed[at] ^= 1 << bit
+			if err := os.WriteFile(path, harmed, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := keys.Open(disk.OS{}, dir, keys.Options{}); !errors.Is(err, lake.ErrCorrupt) || !strings.Contains(err.Error(), keys.Name) {
+				t.Fatalf("bit %d of byte %d (%q): %v", bit, at, whole[at], err)
+			}
+		}
+	}
+}
+
+func TestAFileWithoutAChecksumIsRead(t *testing.T) {
+	dir := t.TempDir()
+	secret, _ := create(t, open(t, dir, &clock{now: 1}), "web", keys.Write)
+	path := filepath.Join(dir, keys.Name)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := regexp.MustCompile(`,\s*"crc32c": "[0-9a-f]{8}"`).ReplaceAll(text, nil)
+	if bytes.Equal(old, text) {
+		t.Fatalf("no checksum in %s", text)
+	}
+	if err := os.WriteFile(path, old, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := open(t, dir, &clock{now: 1}).Authenticate(secret); err != nil {
+		t.Error(err)
 	}
 }
 
