@@ -56,6 +56,8 @@ func rules() map[string]rule {
 		"assemble": {[]string{"", "admin", "audit", "collect", "config", "curate/...", "ingest", "local/catalog", "local/disk", "local/keys",
 			"local/ledger", "local/store", "local/stream", "quarantine", "query", "raw", "replay", "serve/...", "transform"},
 			"assemble sees both sides, but not the SQL engine: DuckDB is linked by the command only"},
+		"lambda": {[]string{"", "arrivals", "aws/...", "collect", "curate", "ingest", "raw", "replay", "serve/api", "transform"},
+			"a Lambda's handler decodes, calls one stage and encodes; it makes no adapter"},
 		"bench": {[]string{"gen", "client"}, "the benchmark measures from the outside"},
 		"e2e":   {nil, "end-to-end tests use the binary"},
 	}

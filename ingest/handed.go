@@ -50,8 +50,8 @@ func (h *Handed) core(shard lake.ShardID) *Core {
 // hand them over again together. Handing over the same records again, also cut
 // differently, gives the same verdicts.
 func (h *Handed) Settle(ctx context.Context, shard lake.ShardID, records []lake.Record) (settled int, receipt lake.Receipt, err error) {
-	if len(records) == 0 {
-		return 0, receipt, nil
+	if len(records) == 0 || ctx.Err() != nil {
+		return 0, receipt, ctx.Err()
 	}
 	core := h.core(shard)
 	verdicts, why := core.Take(ctx, records)
@@ -92,7 +92,7 @@ func (h *Handed) fewer(ctx context.Context, shard lake.ShardID, records []lake.R
 	for n > 0 && within(records, n) {
 		n--
 	}
-	if n == 0 || ctx.Err() != nil {
+	if n == 0 {
 		return 0, lake.Receipt{}, why
 	}
 	settled, receipt, err := h.Settle(ctx, shard, records[:n])

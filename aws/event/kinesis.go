@@ -128,7 +128,11 @@ func (b *Batch) bytes(d *jsontext.Decoder) error {
 	if err != nil {
 		return err
 	}
-	if v.Kind() != '"' {
+	switch v.Kind() {
+	case 'n':
+		return nil
+	case '"':
+	default:
 		return errors.New("data is no text")
 	}
 	encoded := []byte(v[1 : len(v)-1])
