@@ -23,10 +23,14 @@ const (
 	OpQuarantineRetry = "quarantine-retry"
 	OpReplay          = "replay"
 	OpRebuild         = "rebuild"
+	OpTail            = "tail"
+	OpTailSave        = "tail-save"
+	OpTailForget      = "tail-forget"
 )
 
 // Ops returns the operations over this lake.
 func (l *Local) Ops() admin.Ops {
+	tails := newTails(l)
 	return admin.Ops{
 		OpStatus:          op(func(ctx context.Context, _ struct{}, _ func(any)) (any, error) { return l.Status(ctx) }),
 		OpVerify:          op(l.opVerify),
@@ -35,6 +39,9 @@ func (l *Local) Ops() admin.Ops {
 		OpQuarantineRetry: op(l.opQuarantineRetry),
 		OpReplay:          op(l.opReplay),
 		OpRebuild:         op(l.opRebuild),
+		OpTail:            op(tails.opTail),
+		OpTailSave:        op(tails.opSave),
+		OpTailForget:      op(tails.opForget),
 	}
 }
 

@@ -35,6 +35,9 @@ type Status struct {
 	Tables          []TableStatus `json:"tables"`
 	DiskFree        int64         `json:"disk_free"` // bytes
 	Upkeep          Upkeep        `json:"upkeep"`
+	// Consumers are the named readers of the stream (lake tail --consumer); the
+	// stream keeps for its retention what they have not read.
+	Consumers []ConsumerStatus `json:"consumers,omitempty"`
 }
 
 // ShardStatus is how far one shard is.
@@ -80,6 +83,9 @@ func (l *Local) Status(ctx context.Context) (*Status, error) {
 		st.Lag = int64(last - min(at, last))
 		s.Lag += st.Lag
 		s.Shards = append(s.Shards, st)
+	}
+	if s.Consumers, err = consumerStatus(ctx, l.Stream, shards); err != nil {
+		return nil, err
 	}
 	s.books(journal.Books(), lake.InstantOf(s.Time))
 	s.files(journal, curated)

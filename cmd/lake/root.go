@@ -72,7 +72,7 @@ func newRoot(a *app) *cobra.Command {
 		}
 	}
 	add("run", newUp(a), newDemo(a), newInit(a))
-	add("data", newSend(a), newGen(a), newSQL(a), newTables(a), newReplay(a))
+	add("data", newSend(a), newGen(a), newSQL(a), newTables(a), newTail(a), newReplay(a))
 	add("proof", newStatus(a), newVerify(a))
 	add("care", newKeys(a), newQuarantine(a), newRebuild(a), newCompact(a), newDoctor(a))
 	root.AddCommand(newVersion(a), newDocs(), exitCodesHelp())

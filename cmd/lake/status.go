@@ -55,6 +55,9 @@ func (a *app) printStatus(st *assemble.Status) {
 		rows = append(rows, []any{s.Shard, s.Stored, s.Committed, s.Curated, s.Lag})
 	}
 	printTable(a.out, []any{"shard", "stored", "committed", "curated", "lag"}, rows)
+	for _, c := range st.Consumers {
+		fmt.Fprintf(a.out, "consumer %s has %s records to read\n", c.Consumer, count(c.Lag))
+	}
 	fmt.Fprintln(a.out)
 	a.printTables(st.Tables)
 }
