@@ -24,7 +24,6 @@ import (
 	"github.com/eventlake/lake/local/store"
 	"github.com/eventlake/lake/local/stream"
 	"github.com/eventlake/lake/raw"
-	"github.com/eventlake/lake/transform"
 )
 
 // Local is a lake on one machine: every adapter embedded, every stage in this
@@ -86,7 +85,7 @@ func Open(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *Local, e
 	if l.Lock, err = disk.AcquireLock(cfg.Data); err != nil {
 		return nil, err
 	}
-	if l.Sources, err = sources(cfg); err != nil {
+	if l.Sources, err = cfg.Transformers(); err != nil {
 		return nil, err
 	}
 	if l.Keys, err = keys.Open(fsys, cfg.Data, keys.Options{Logger: log}); err != nil {
@@ -205,25 +204,6 @@ func openStream(ctx context.Context, fsys disk.FS, cfg config.Config, log *slog.
 		Retention: cfg.Stream.Retention, RetainBytes: int64(cfg.Stream.RetainSize), Logger: log,
 		Free: func() (int64, error) { return disk.Free(cfg.Data) }, Reserve: int64(cfg.Limits.DiskFree),
 	})
-}
-
-// sources makes the transformers of the configured sources; a source that is
-// not configured is read like the default one.
-func sources(cfg config.Config) (ingest.Sources, error) {
-	known := map[lake.SourceID]*transform.Transformer{}
-	for name, mapping := range cfg.Mappings() {
-		t, err := transform.New(mapping)
-		if err != nil {
-			return nil, fmt.Errorf("source %s: %w", name, err)
-		}
-		known[name] = t
-	}
-	return func(name lake.SourceID) *transform.Transformer {
-		if t := known[name]; t != nil {
-			return t
-		}
-		return known[lake.DefaultSource]
-	}, nil
 }
 
 func curateLimits(cfg config.Config) curate.Limits {

@@ -79,7 +79,7 @@ func RestoreLedger(ctx context.Context, cfg config.Config, log *slog.Logger) (do
 		config: cfg, log: log, store: store.New(disk.OS{}, cfg.Data),
 		shards: map[lake.ShardID]*shardFacts{}, books: map[lake.Book]*lake.Tally{},
 	}
-	if r.sources, err = sources(cfg); err != nil {
+	if r.sources, err = cfg.Transformers(); err != nil {
 		return done, err
 	}
 	r.reader = newFileReader(r.store, r.sources)

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"maps"
 	"strings"
 
@@ -20,6 +21,25 @@ func (c Config) Mappings() map[lake.SourceID]transform.Mapping {
 		mappings[id] = m
 	}
 	return mappings
+}
+
+// Transformers makes the transformers of the configured sources. A source that
+// is not configured is read like the default one.
+func (c Config) Transformers() (func(lake.SourceID) *transform.Transformer, error) {
+	known := map[lake.SourceID]*transform.Transformer{}
+	for name, mapping := range c.Mappings() {
+		t, err := transform.New(mapping)
+		if err != nil {
+			return nil, fmt.Errorf("source %s: %w", name, err)
+		}
+		known[name] = t
+	}
+	return func(name lake.SourceID) *transform.Transformer {
+		if t := known[name]; t != nil {
+			return t
+		}
+		return known[lake.DefaultSource]
+	}, nil
 }
 
 // mapping parses the paths. Problems carry the key inside the event section.
