@@ -34,7 +34,7 @@ func (s *Store) Create(ctx context.Context, key lake.Key, write func(io.Writer) 
 // upload is one Create. It gathers what is written until a part is full.
 type upload struct {
 	s     *Store
-	ctx   context.Context //nolint:containedctx // an io.Writer has no other way to it
+	ctx   context.Context // an io.Writer has no other way to it
 	key   lake.Key
 	buf   []byte
 	bytes int64

@@ -26,7 +26,7 @@ const (
 // multipart is an upload in parts. Nothing of it is visible before complete.
 type multipart struct {
 	s     *Store
-	ctx   context.Context //nolint:containedctx // that of the Create that it is a part of
+	ctx   context.Context // that of the Create that it is a part of
 	key   lake.Key
 	id    *string
 	parts []types.CompletedPart
@@ -57,7 +57,7 @@ func (s *Store) begin(ctx context.Context, key lake.Key) (*multipart, error) {
 // add sends the next part. The same part again replaces the first.
 func (m *multipart) add(data []byte) error {
 	crc := encodeCRC(crc32.Checksum(data, castagnoli))
-	number := aws.Int32(int32(len(m.parts)) + 1) //nolint:gosec // S3 refuses part 10,001
+	number := aws.Int32(int32(len(m.parts)) + 1) // S3 refuses part 10,001
 	return m.s.call(m.ctx, m.key, callTime, func(ctx context.Context) error {
 		out, err := m.s.client.UploadPart(ctx, &sdk.UploadPartInput{
 			Bucket: &m.s.bucket, Key: m.s.name(m.key), UploadId: m.id, PartNumber: number,

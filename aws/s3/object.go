@@ -19,7 +19,7 @@ import (
 // from the beginning to the end comes in one response.
 type object struct {
 	s    *Store
-	ctx  context.Context //nolint:containedctx // Open's: an io.Reader has no other way to it
+	ctx  context.Context // Open's: an io.Reader has no other way to it
 	key  lake.Key
 	size int64
 	etag *string

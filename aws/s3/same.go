@@ -13,8 +13,8 @@ import (
 
 // same compares the stored object with what was to be stored: nil for the same
 // bytes, ErrExists for others, ErrNotFound when there is no object any more.
-// Objects of this package answer with their size and checksum; any other is
-// read.
+// A checksum that is the same is proof; where there is none or another one the
+// object is read, because a checksum may also be one of parts.
 func (s *Store) same(ctx context.Context, want lake.Info) error {
 	var out *sdk.HeadObjectOutput
 	err := s.call(ctx, want.Key, callTime, func(ctx context.Context) (err error) {
@@ -30,7 +30,7 @@ func (s *Store) same(ctx context.Context, want lake.Info) error {
 		return fmt.Errorf("the stored object has %d bytes, the new one %d: %w", n, want.Bytes, lake.ErrExists)
 	}
 	crc, ok := decodeCRC(out.ChecksumCRC32C)
-	if !ok || out.ChecksumType == types.ChecksumTypeComposite {
+	if !ok || crc != want.CRC {
 		if crc, err = s.read(ctx, want.Key); err != nil {
 			return err
 		}

@@ -24,7 +24,7 @@ import (
 	"github.com/eventlake/lake/aws/awsapi"
 )
 
-// ErrNoBucket: the bucket itself does not exist. It is no lake.ErrNotFound,
+// ErrNoBucket means that the bucket itself does not exist. It is no lake.ErrNotFound,
 // which callers take for an object that is gone.
 var ErrNoBucket = errors.New("no such bucket")
 
