@@ -83,6 +83,10 @@ func (g *Gate) Kill() {
 	g.dead = true
 }
 
+// Do runs a call of something that is no port, such as a cloud's API, through
+// the gate.
+func (g *Gate) Do(op string, call func() error) error { return g.do(op, call) }
+
 // do runs one call through the gate.
 func (g *Gate) do(op string, call func() error) error {
 	strike, err := g.enter(op)
