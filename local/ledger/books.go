@@ -14,6 +14,7 @@ type books struct {
 	hours []*hourBooks
 	index map[lake.Instant]int
 	epoch uint64 // of the latest view
+	sum   Verdicts
 }
 
 type hourBooks struct {
@@ -33,6 +34,7 @@ func (b *books) add(t lake.Tally) {
 	case b.hours[i].epoch != b.epoch:
 		b.hours[i] = &hourBooks{maps.Clone(b.hours[i].tallies), b.epoch}
 	}
+	b.sum.add(t)
 	h := b.hours[i]
 	sum := h.tallies[t.Book]
 	sum.Book = t.Book

@@ -14,6 +14,7 @@ type files struct {
 	chunks [][]*item
 	byKey  map[lake.Key]*item
 	next   uint64
+	held   map[lake.Kind]Held
 }
 
 // item is a live file with its place in the commit order.
@@ -24,10 +25,11 @@ type item struct {
 
 const chunkFiles = 256
 
-func newFiles() files { return files{byKey: map[lake.Key]*item{}} }
+func newFiles() files { return files{byKey: map[lake.Key]*item{}, held: map[lake.Kind]Held{}} }
 
 func (f *files) add(file lake.File) *item {
 	it := &item{f.next, file}
+	f.hold(file, 1)
 	f.next++
 	f.byKey[file.Key] = it
 	if n := len(f.chunks); n == 0 || len(f.chunks[n-1]) == cap(f.chunks[n-1]) {
@@ -42,6 +44,7 @@ func (f *files) add(file lake.File) *item {
 func (f *files) remove(key lake.Key) {
 	it := f.byKey[key]
 	delete(f.byKey, key)
+	f.hold(it.file, -1)
 	// The last chunk that begins at or before it.
 	i := sort.Search(len(f.chunks), func(i int) bool { return f.chunks[i][0].seq > it.seq }) - 1
 	old := f.chunks[i]
@@ -56,6 +59,12 @@ func (f *files) remove(key lake.Key) {
 		}
 	}
 	f.chunks[i] = keep
+}
+
+// hold counts a file in or out.
+func (f *files) hold(file lake.File, n int64) {
+	h := f.held[file.Kind]
+	f.held[file.Kind] = Held{h.Files + n, h.Events + n*file.Events, h.Bytes + n*file.Bytes}
 }
 
 func (f *files) view() [][]*item { return slices.Clone(f.chunks) }
