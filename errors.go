@@ -27,6 +27,9 @@ var (
 	ErrLocked = errors.New("locked")
 	// ErrClosed: the component was closed, or stopped itself after a failed fsync.
 	ErrClosed = errors.New("closed")
+	// ErrEnded: the shard is closed and everything in it was read (after a
+	// reshard; its children go on).
+	ErrEnded = errors.New("ended: the shard is closed")
 	// ErrLimit: the work exceeds a configured limit (rows, bytes, time).
 	ErrLimit = errors.New("limit exceeded")
 )

@@ -8,8 +8,8 @@ type ShardID string
 // Shard is one ordered part of a stream.
 type Shard struct {
 	ID      ShardID
-	Trimmed Position  // the last position that is no longer kept; zero when all are
-	Last    Position  // the last durable position; zero when empty
+	Trimmed Position  // the last position that is no longer kept; zero when all are, or when that is not known
+	Last    Position  // the last durable position; zero when empty, or when that is not known
 	Parents []ShardID // shards to finish first (after a reshard)
 	Closed  bool      // no more records will come
 }
@@ -35,7 +35,8 @@ type Stream interface {
 	Read(ctx context.Context, shard ShardID, after Position, max int, b *Batch) error
 
 	// Wait returns nil once the shard may hold a record after the position, or
-	// the context's error.
+	// the context's error. ErrEnded: there is none and there never will be,
+	// because the shard is closed.
 	Wait(ctx context.Context, shard ShardID, after Position) error
 }
 

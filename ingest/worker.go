@@ -58,8 +58,8 @@ func NewWorker(core *Core, stream lake.Stream, o Options) *Worker {
 	return &Worker{core: core, stream: stream, ledger: core.ledger, opts: o.withDefaults()}
 }
 
-// Run works until the context ends, then commits what it has taken and
-// returns nil. A failure that may pass (no room, a lost compare-and-set) is
+// Run works until the context ends or the shard is closed and read to its end,
+// then commits what it has taken and returns nil. A failure that may pass (no room, a lost compare-and-set) is
 // tried again from the committed position; one that cannot (a damaged file, a
 // part that stopped itself after a failed fsync) is returned.
 func (w *Worker) Run(ctx context.Context) error {
@@ -68,6 +68,9 @@ func (w *Worker) Run(ctx context.Context) error {
 		err := w.run(ctx)
 		if ctx.Err() != nil {
 			return w.drain()
+		}
+		if errors.Is(err, lake.ErrEnded) {
+			return nil
 		}
 		if errors.Is(err, lake.ErrCorrupt) || errors.Is(err, lake.ErrClosed) || errors.Is(err, lake.ErrTrimmed) {
 			return fmt.Errorf("ingest %s: %w", w.core.shard, err)
@@ -110,7 +113,13 @@ func (w *Worker) run(ctx context.Context) error {
 		if n > 0 {
 			continue
 		}
-		if err := w.wait(ctx); err != nil {
+		err = w.wait(ctx)
+		if errors.Is(err, lake.ErrEnded) {
+			if err := w.commit(ctx); err != nil {
+				return err
+			}
+		}
+		if err != nil {
 			return err
 		}
 	}

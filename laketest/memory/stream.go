@@ -15,6 +15,7 @@ import (
 // that was opened again.
 type Stream struct {
 	mu      sync.Mutex
+	roots   int // how many of the shards were there from the start
 	shards  []*streamShard
 	changed chan struct{} // closed and replaced at every append
 }
@@ -22,15 +23,17 @@ type Stream struct {
 var _ lake.Stream = (*Stream)(nil)
 
 type streamShard struct {
-	id      lake.ShardID
-	trimmed int // how many records are gone
-	records []lake.Record
-	time    lake.Instant
+	id       lake.ShardID
+	trimmed  int // how many records are gone
+	records  []lake.Record
+	time     lake.Instant
+	parents  []lake.ShardID
+	children []*streamShard // two, once it was split and takes no more
 }
 
 // NewStream makes an empty stream of n shards, named shard-000 and so on.
 func NewStream(n int) *Stream {
-	s := &Stream{changed: make(chan struct{})}
+	s := &Stream{roots: n, changed: make(chan struct{})}
 	for i := range n {
 		s.shards = append(s.shards, &streamShard{id: lake.ShardID(fmt.Sprintf("shard-%03d", i))})
 	}
@@ -50,7 +53,7 @@ func (s *Stream) Append(ctx context.Context, events []lake.Event) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, e := range events {
-		sh := s.shards[binary.BigEndian.Uint16(e.ID[:])%uint16(len(s.shards))]
+		sh := s.route(e.ID)
 		sh.time = max(sh.time, e.Received)
 		e.Received = sh.time
 		e.Body = bytes.Clone(e.Body)
@@ -63,13 +66,46 @@ func (s *Stream) Append(ctx context.Context, events []lake.Event) error {
 	return nil
 }
 
+// route finds the open shard for an ID. mu is held.
+func (s *Stream) route(id lake.ID) *streamShard {
+	sh := s.shards[binary.BigEndian.Uint16(id[:])%uint16(s.roots)]
+	for bits := binary.BigEndian.Uint64(id[8:]); sh.children != nil; bits >>= 1 {
+		sh = sh.children[bits&1]
+	}
+	return sh
+}
+
+// Split closes a shard and opens two children that share what would have come
+// to it.
+func (s *Stream) Split(id lake.ShardID) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, sh := range s.shards {
+		if sh.id != id {
+			continue
+		}
+		if sh.children != nil {
+			return lake.Errorf(lake.ErrInvalid, "", "shard %q is closed", string(id))
+		}
+		for range 2 {
+			child := &streamShard{id: lake.ShardID(fmt.Sprintf("shard-%03d", len(s.shards))), time: sh.time, parents: []lake.ShardID{id}}
+			sh.children, s.shards = append(sh.children, child), append(s.shards, child)
+		}
+		close(s.changed)
+		s.changed = make(chan struct{})
+		return nil
+	}
+	return lake.Errorf(lake.ErrNotFound, "", "shard %q", string(id))
+}
+
 // Shards implements lake.Stream.
 func (s *Stream) Shards(context.Context) ([]lake.Shard, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	out := make([]lake.Shard, len(s.shards))
 	for i, sh := range s.shards {
-		out[i] = lake.Shard{ID: sh.id, Trimmed: lake.Pos(uint64(sh.trimmed)), Last: lake.Pos(uint64(sh.last()))}
+		out[i] = lake.Shard{ID: sh.id, Trimmed: lake.Pos(uint64(sh.trimmed)), Last: lake.Pos(uint64(sh.last())),
+			Parents: sh.parents, Closed: sh.children != nil}
 	}
 	return out, nil
 }
@@ -132,6 +168,7 @@ func (s *Stream) Wait(ctx context.Context, id lake.ShardID, after lake.Position)
 		}
 		changed := s.changed
 		has := sh != nil && ok && n < uint64(sh.last())
+		ended := sh != nil && sh.children != nil
 		s.mu.Unlock()
 		switch {
 		case sh == nil:
@@ -140,6 +177,8 @@ func (s *Stream) Wait(ctx context.Context, id lake.ShardID, after lake.Position)
 			return lake.Errorf(lake.ErrInvalid, "", "position %s", after)
 		case has:
 			return nil
+		case ended:
+			return lake.Errorf(lake.ErrEnded, "", "shard %q after %s", string(id), after)
 		}
 		select {
 		case <-changed:

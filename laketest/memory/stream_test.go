@@ -17,5 +17,10 @@ func TestStream(t *testing.T) {
 				t.Fatal(err)
 			}
 		},
+		Split: func(t *testing.T, s lake.Stream, shard lake.ShardID) {
+			if err := s.(*memory.Stream).Split(shard); err != nil {
+				t.Fatal(err)
+			}
+		},
 	})
 }

@@ -21,6 +21,9 @@ type Subject struct {
 	// Trim makes the stream forget records up to a position that it returned; it
 	// may keep some of them. nil when the adapter cannot be told to.
 	Trim func(t *testing.T, s lake.Stream, shard lake.ShardID, to lake.Position)
+	// Split closes a shard in favour of two new ones, and returns when that is
+	// done. nil when the adapter's shards are fixed.
+	Split func(t *testing.T, s lake.Stream, shard lake.ShardID)
 	// MaxBody is the largest body that the adapter takes; 0 is lake.MaxBody.
 	MaxBody int
 	// Patience is how long something may take that must happen; 0 is 30 s.
@@ -58,6 +61,7 @@ func Suite(t *testing.T, s Subject) {
 		{"a cancelled append returns the context's error", appendCancelled},
 		{"an unknown shard is not found", unknownShard},
 		{"what was trimmed says so", trimmed},
+		{"a split shard ends and its children go on", split},
 		{"opening again keeps everything", reopen},
 	}
 	for _, tt := range tests {
