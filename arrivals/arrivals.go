@@ -49,7 +49,7 @@ func Register(ctx context.Context, ledger lake.Ledger, objects []lake.Info) (Rep
 			r.Foreign = append(r.Foreign, o.Key)
 			continue
 		}
-		files = append(files, lake.File{Key: o.Key, Kind: kind, Partition: partition, Shard: Shard, Bytes: o.Bytes, Received: o.Time})
+		files = append(files, file(o, kind, partition))
 	}
 	slices.SortFunc(files, func(a, b lake.File) int {
 		return cmp.Or(cmp.Compare(a.Received, b.Received), cmp.Compare(a.Key, b.Key))
@@ -64,6 +64,15 @@ func Register(ctx context.Context, ledger lake.Ledger, objects []lake.Info) (Rep
 		}
 	}
 	return r, nil
+}
+
+// file is what the name and the size of an object tell of it. Its events are
+// of its partition's day.
+func file(o lake.Info, kind lake.Kind, p lake.Partition) lake.File {
+	return lake.File{
+		Key: o.Key, Kind: kind, Partition: p, Shard: Shard, Bytes: o.Bytes, Received: o.Time,
+		MinTime: p.Day.Start(), MaxTime: (p.Day + 1).Start() - 1,
+	}
 }
 
 // register commits the first of the files that are new and returns those that

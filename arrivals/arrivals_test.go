@@ -149,3 +149,34 @@ func TestFindListsWhatWasWrittenInTheWindow(t *testing.T) {
 		t.Fatal(found, err)
 	}
 }
+
+func TestTheWholeHasWhatWasForgottenAndWhatIsNotRegistered(t *testing.T) {
+	ledger, store := memory.NewLedger(time.Hour), memory.NewStore()
+	for n := range 4 {
+		if _, err := store.Create(t.Context(), object(n).Key, func(w io.Writer) error { _, err := io.WriteString(w, "x"); return err }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	register(t, ledger, objects(0, 3))
+	later := noon + lake.Instant((3 * arrivals.Window).Microseconds())
+	if n, err := arrivals.Forget(t.Context(), ledger, lake.Pos(1), later); err != nil || n != 1 {
+		t.Fatal(n, err)
+	}
+	j, err := arrivals.Whole{Ledger: ledger, Store: store}.Journal(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []lake.Key
+	for f := range j.Files(lake.KindRaw) {
+		got = append(got, f.Key)
+		if f.MinTime.String() != "2026-06-01T00:00:00.000000Z" || f.MaxTime.String() != "2026-06-01T23:59:59.999999Z" {
+			t.Errorf("%s spans %s to %s", f.Key, f.MinTime, f.MaxTime)
+		}
+	}
+	if want := []lake.Key{object(0).Key, object(3).Key, object(1).Key, object(2).Key}; !slices.Equal(got, want) {
+		t.Fatalf("%v, want %v", got, want)
+	}
+	for range j.Files(lake.KindQuarantine) {
+		t.Fatal("a raw object is no quarantine file")
+	}
+}
