@@ -5,30 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"path/filepath"
-	"sync"
 	"time"
 
 	"github.com/eventlake/lake"
+	"github.com/eventlake/lake/iceberg"
 	"github.com/eventlake/lake/local/disk"
 )
 
 // Name is the name of the catalog in its SQLite file, and of its namespace.
 const Name = "lake"
-
-const (
-	// historyMin and historyGrace bound how many snapshots a commit carries on:
-	// beyond historyMin it forgets those that were replaced longer ago than
-	// historyGrace. Without the bound every commit would cost more than the last.
-	historyMin   = 100
-	historyGrace = 10 * time.Minute
-	// metadataVersions is how many older metadata files are kept for readers that
-	// have just looked up where the metadata is.
-	metadataVersions = 20
-	// attempts bounds the tries when another process changes the table without
-	// moving its snapshot.
-	attempts = 10
-)
 
 // Options are the parts that tests replace; the zero value is production.
 type Options struct {
@@ -40,40 +25,24 @@ type Options struct {
 // Catalog is a lake.Catalog in a data directory. It is safe for concurrent use;
 // beside it other processes may read, and a second writer loses cleanly.
 type Catalog struct {
-	fs    disk.FS
-	clock lake.Clock
-	log   *slog.Logger
-	place place
-	rows  *rows
-
-	mu        sync.Mutex // guards the maps
-	locks     map[lake.TableName]*sync.Mutex
-	states    map[lake.TableName]*state
-	histories map[lake.TableName]*history
+	fs     disk.FS
+	place  place
+	rows   *rows
+	tables *iceberg.Catalog
 }
 
 var _ lake.Catalog = (*Catalog)(nil)
+
+// hintMend goes with metadata that is missing or damaged.
+const hintMend = "stop the lake and run: lake doctor --repair; it goes back to whole metadata, and what the table misses then comes from raw again"
 
 // Open opens the catalog of the data directory root and makes what is missing.
 // Errors: lake.ErrCorrupt when the SQLite file is damaged (see Recover),
 // lake.ErrFull.
 func Open(ctx context.Context, root string, o Options) (*Catalog, error) {
-	c := &Catalog{
-		fs:        o.FS,
-		clock:     o.Clock,
-		log:       o.Logger,
-		locks:     map[lake.TableName]*sync.Mutex{},
-		states:    map[lake.TableName]*state{},
-		histories: map[lake.TableName]*history{},
-	}
+	c := &Catalog{fs: o.FS}
 	if c.fs == nil {
 		c.fs = disk.OS{}
-	}
-	if c.clock == nil {
-		c.clock = lake.SystemClock
-	}
-	if c.log == nil {
-		c.log = slog.New(slog.DiscardHandler)
 	}
 	var err error
 	if c.place, err = newPlace(root); err != nil {
@@ -88,6 +57,10 @@ func Open(ctx context.Context, root string, o Options) (*Catalog, error) {
 	if err := c.fs.SyncDir(c.place.warehouse()); err != nil {
 		return nil, errors.Join(fmt.Errorf("open catalog: %w", err), c.rows.close())
 	}
+	c.tables = iceberg.New(iceberg.Options{
+		Pointer: c.rows, Files: &files{c.fs, c.place, c.rows}, Root: c.place.root(), Clock: o.Clock, Logger: o.Logger,
+		Hints: iceberg.Hints{Damaged: hintMend, Foreign: "move the table's files below the data directory"},
+	})
 	return c, nil
 }
 
@@ -100,38 +73,23 @@ func (c *Catalog) Close() error {
 }
 
 // Tables implements lake.Catalog.
-func (c *Catalog) Tables(ctx context.Context) ([]lake.TableName, error) {
-	names, err := c.rows.list(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("list tables: %w", err)
-	}
-	return names, nil
-}
+func (c *Catalog) Tables(ctx context.Context) ([]lake.TableName, error) { return c.tables.Tables(ctx) }
 
 // Table implements lake.Catalog. It costs one SQLite look-up while the table
 // does not change; after a change it reads only the manifests that are new.
 func (c *Catalog) Table(ctx context.Context, name lake.TableName) (lake.Table, error) {
-	st, err := c.current(ctx, name)
-	if err != nil {
-		return lake.Table{}, fmt.Errorf("table %s: %w", name, err)
-	}
-	return st.public(), nil
+	return c.tables.Table(ctx, name)
 }
 
-// lock takes the table's lock for a change and returns its release. It keeps
-// commits and maintenance of one process from making each other retry.
-func (c *Catalog) lock(name lake.TableName) (unlock func()) {
-	c.mu.Lock()
-	l, ok := c.locks[name]
-	if !ok {
-		l = &sync.Mutex{}
-		c.locks[name] = l
-	}
-	c.mu.Unlock()
-	l.Lock()
-	return l.Unlock
+// Commit implements lake.Catalog; see iceberg.Catalog. Errors: lake.ErrStale,
+// lake.ErrInvalid (a schema or file that cannot be taken), lake.ErrFull; any
+// other error leaves open whether the commit happened: ask Table.
+func (c *Catalog) Commit(ctx context.Context, tc lake.TableCommit) (lake.Table, error) {
+	return c.tables.Commit(ctx, tc)
 }
 
-func (c *Catalog) path(k lake.Key) string {
-	return filepath.Join(c.place.root, filepath.FromSlash(string(k)))
+// Maintain implements lake.Catalog; see iceberg.Catalog. Files are removed while
+// the table's row cannot move.
+func (c *Catalog) Maintain(ctx context.Context, name lake.TableName, keep time.Duration) (lake.Maintenance, error) {
+	return c.tables.Maintain(ctx, name, keep)
 }

@@ -1,5 +1,5 @@
-// Package catalog is the lake.Catalog of a data directory: Apache Iceberg
-// tables (format version 2) whose current state is named in an SQLite file that
+// Package catalog is the lake.Catalog of a data directory: the Iceberg tables of
+// package iceberg, whose current state is named in an SQLite file that
 // PyIceberg, Spark and iceberg-go open as an SQL (JDBC) catalog.
 //
 //	<root>/tables/catalog.db                  one row a table: where its current metadata lies
@@ -25,12 +25,4 @@
 // "/tables/<table>/" on), so a moved or copied directory works at once here; the
 // next commit of a table, or Relocate, writes the new place into its metadata so
 // that other readers find the files again.
-//
-// # What Iceberg has no place for
-//
-// The snapshot summary carries "lake.consumed" (positions, carried forward from
-// snapshot to snapshot) and "lake.commit.*" (TableCommit.Summary). The table
-// properties carry "lake.schema" (the highest column id ever given out, which
-// columns hold JSON text, the docs of list elements) and "lake.consumed" again,
-// for the case that another engine adds a snapshot that does not know of it.
 package catalog

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/eventlake/lake"
+	"github.com/eventlake/lake/iceberg"
 )
 
 const (
@@ -13,7 +14,7 @@ const (
 )
 
 // place is where the catalog lies: an absolute OS path.
-type place struct{ root string }
+type place struct{ dir string }
 
 func newPlace(root string) (place, error) {
 	abs, err := filepath.Abs(root)
@@ -26,34 +27,17 @@ func newPlace(root string) (place, error) {
 	return place{abs}, nil
 }
 
-func (p place) warehouse() string { return filepath.Join(p.root, tablesDir) }
-func (p place) database() string  { return filepath.Join(p.root, tablesDir, databaseName) }
+func (p place) warehouse() string { return filepath.Join(p.dir, tablesDir) }
+func (p place) database() string  { return filepath.Join(p.dir, tablesDir, databaseName) }
 
-// location is the table's directory as a key.
-func (p place) location(name lake.TableName) lake.Key {
-	return lake.Key(tablesDir + "/" + string(name))
-}
+func (p place) path(k lake.Key) string { return filepath.Join(p.dir, filepath.FromSlash(string(k))) }
 
-// uri is how Iceberg metadata names an object: a file URI whose path is not
-// percent-encoded, because PyIceberg and Hadoop take it as it is.
-func (p place) uri(k lake.Key) string {
-	root := filepath.ToSlash(p.root)
-	if !strings.HasPrefix(root, "/") {
-		root = "/" + root // a drive letter
+// root is the place for Iceberg metadata, which may have been written when the
+// data directory lay elsewhere.
+func (p place) root() iceberg.Root {
+	dir := filepath.ToSlash(p.dir)
+	if !strings.HasPrefix(dir, "/") {
+		dir = "/" + dir // a drive letter
 	}
-	return "file://" + strings.TrimSuffix(root, "/") + "/" + string(k)
-}
-
-// key is the inverse of uri for a file of the table, wherever the data
-// directory was when the URI was written; ok is false for a file elsewhere.
-func (p place) key(name lake.TableName, uri string) (k lake.Key, ok bool) {
-	if here := p.uri(p.location(name)) + "/"; strings.HasPrefix(uri, here) {
-		return p.location(name) + "/" + lake.Key(uri[len(here):]), true
-	}
-	mark := "/" + tablesDir + "/" + string(name) + "/"
-	i := strings.LastIndex(uri, mark)
-	if i < 0 {
-		return "", false
-	}
-	return lake.Key(uri[i+1:]), true
+	return iceberg.Root{URI: "file://" + strings.TrimSuffix(dir, "/"), Movable: true}
 }

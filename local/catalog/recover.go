@@ -1,18 +1,14 @@
 package catalog
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
 	"os"
-	"slices"
-	"strings"
-
-	"github.com/apache/iceberg-go/table"
 
 	"github.com/eventlake/lake"
+	"github.com/eventlake/lake/iceberg"
 	"github.com/eventlake/lake/local/disk"
 )
 
@@ -57,10 +53,10 @@ func Recover(ctx context.Context, root string, o Options) (names []lake.TableNam
 	}
 	for _, d := range dirs {
 		name := lake.TableName(d.Name)
-		if !d.Dir || !validName(name) {
+		if !d.Dir || !iceberg.ValidName(name) {
 			continue
 		}
-		found, err := c.recoverTable(ctx, name)
+		found, err := c.tables.Adopt(ctx, name)
 		if err != nil {
 			return names, fmt.Errorf("recover table %s: %w", name, err)
 		}
@@ -69,58 +65,4 @@ func Recover(ctx context.Context, root string, o Options) (names []lake.TableNam
 		}
 	}
 	return names, nil
-}
-
-func (c *Catalog) recoverTable(ctx context.Context, name lake.TableName) (bool, error) {
-	uri, err := c.newest(ctx, name)
-	if err != nil || uri == "" {
-		return false, err
-	}
-	return c.rows.swap(ctx, move{name: name, to: uri})
-}
-
-// versions lists the URIs of the table's metadata files that can be read,
-// newest first.
-func (c *Catalog) versions(ctx context.Context, name lake.TableName) ([]string, error) {
-	dir := c.place.location(name) + "/metadata"
-	entries, err := c.fs.ReadDir(c.path(dir))
-	if disk.IsNotExist(err) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	type candidate struct {
-		uri     string
-		updated int64
-	}
-	var all []candidate
-	for _, e := range entries {
-		if !strings.HasSuffix(e.Name, ".metadata.json") {
-			continue
-		}
-		uri := c.place.uri(dir + "/" + lake.Key(e.Name))
-		data, _, err := c.read(ctx, name, uri)
-		if err != nil {
-			if ctx.Err() != nil {
-				return nil, ctx.Err()
-			}
-			c.log.Warn("skipping unreadable table metadata", "uri", uri, "error", err)
-			continue
-		}
-		m, err := table.ParseMetadataBytes(data)
-		if err != nil {
-			c.log.Warn("skipping unreadable table metadata", "uri", uri, "error", err)
-			continue
-		}
-		all = append(all, candidate{uri, m.LastUpdatedMillis()})
-	}
-	slices.SortFunc(all, func(a, b candidate) int {
-		return cmp.Or(-cmp.Compare(version(a.uri), version(b.uri)), -cmp.Compare(a.updated, b.updated))
-	})
-	uris := make([]string, len(all))
-	for i, a := range all {
-		uris[i] = a.uri
-	}
-	return uris, nil
 }

@@ -2,12 +2,12 @@ package catalog
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/eventlake/lake"
+	"github.com/eventlake/lake/iceberg"
 )
 
 // Relocate writes the place where the data directory lies now into the metadata
@@ -17,40 +17,11 @@ import (
 // and its older snapshots are forgotten. It returns the tables it changed; a
 // repeat changes none.
 func (c *Catalog) Relocate(ctx context.Context) ([]lake.TableName, error) {
-	names, err := c.Tables(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var out []lake.TableName
-	for _, n := range names {
-		moved, err := c.relocate(ctx, n)
-		if err != nil {
-			return out, fmt.Errorf("relocate table %s: %w", n, err)
-		}
-		if moved {
-			out = append(out, n)
-		}
-	}
-	return out, nil
-}
-
-func (c *Catalog) relocate(ctx context.Context, name lake.TableName) (bool, error) {
-	defer c.lock(name)()
-	st, err := c.current(ctx, name)
-	if err != nil || !st.moved {
-		return false, err
-	}
-	_, err = c.commit(ctx, lake.TableCommit{
-		Table: name, Base: st.table.Snapshot, Schema: st.table.Schema, Summary: map[string]string{"operation": "relocate"},
-	})
-	return err == nil, err
+	return c.tables.Relocate(ctx)
 }
 
 // Located is a table and the place that its metadata names.
-type Located struct {
-	Table    lake.TableName
-	Location string // URI
-}
+type Located = iceberg.Located
 
 // Elsewhere lists the tables whose metadata names another directory than theirs
 // in the data directory root, which may be another than the catalog was opened
@@ -60,21 +31,14 @@ func (c *Catalog) Elsewhere(ctx context.Context, root string) ([]Located, error)
 	if err != nil {
 		return nil, err
 	}
-	names, err := c.Tables(ctx)
+	all, err := c.tables.Located(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var out []Located
-	for _, n := range names {
-		st, err := c.current(ctx, n)
-		if err != nil {
-			if ctx.Err() != nil {
-				return nil, ctx.Err()
-			}
-			continue // Check says what is wrong with it
-		}
-		if at := st.meta.Location(); at != here.uri(here.location(n)) && !sameDirectory(at, here, n) {
-			out = append(out, Located{n, at})
+	for _, l := range all {
+		if l.Location != here.root().Location(l.Table) && !sameDirectory(l.Location, here, l.Table) {
+			out = append(out, l)
 		}
 	}
 	return out, nil
@@ -87,6 +51,6 @@ func sameDirectory(location string, here place, name lake.TableName) bool {
 	if err != nil {
 		return false
 	}
-	own, err := os.Stat(filepath.Join(here.root, filepath.FromSlash(string(here.location(name)))))
+	own, err := os.Stat(here.path(iceberg.Location(name)))
 	return err == nil && os.SameFile(there, own)
 }

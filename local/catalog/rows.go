@@ -13,6 +13,7 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/eventlake/lake"
+	"github.com/eventlake/lake/iceberg"
 )
 
 // rows is the SQLite file: the tables of Iceberg's JDBC catalog (version 1),
@@ -23,6 +24,8 @@ type rows struct {
 	named *sql.Stmt
 	sum   *sql.Stmt
 }
+
+var _ iceberg.Pointer = (*rows)(nil)
 
 const rowsSchema = `
 CREATE TABLE IF NOT EXISTS iceberg_tables (
@@ -108,9 +111,8 @@ func (r *rows) integrity(ctx context.Context) (problems []string, err error) {
 	return problems, rowsErr(rs.Err())
 }
 
-// get returns the URI of the table's current metadata; lake.ErrNotFound when
-// there is no such table.
-func (r *rows) get(ctx context.Context, name lake.TableName) (string, error) {
+// Get implements iceberg.Pointer.
+func (r *rows) Get(ctx context.Context, name lake.TableName) (string, error) {
 	var uri sql.NullString
 	err := r.named.QueryRowContext(ctx, string(name)).Scan(&uri)
 	if errors.Is(err, sql.ErrNoRows) || err == nil && !uri.Valid {
@@ -119,7 +121,8 @@ func (r *rows) get(ctx context.Context, name lake.TableName) (string, error) {
 	return uri.String, rowsErr(err)
 }
 
-func (r *rows) list(ctx context.Context) (names []lake.TableName, err error) {
+// List implements iceberg.Pointer.
+func (r *rows) List(ctx context.Context) (names []lake.TableName, err error) {
 	rs, err := r.db.QueryContext(ctx, `SELECT table_name FROM iceberg_tables`+rowsWhere+` ORDER BY table_name`)
 	if err != nil {
 		return nil, rowsErr(err)
@@ -135,36 +138,36 @@ func (r *rows) list(ctx context.Context) (names []lake.TableName, err error) {
 	return names, rowsErr(rs.Err())
 }
 
-// move is one step of a table's row: from one metadata file to the next.
-type move struct {
-	name     lake.TableName
-	from, to string // URIs; from is "" for a new table
-	add      []sum  // of the files that are new
-	drop     []string
-}
-
-// swap makes the move, durably, together with the checksums that it adds and
-// drops. It reports false when the row was not at from: nothing happened. After
-// an error the row may have moved or not.
-func (r *rows) swap(ctx context.Context, m move) (won bool, err error) {
+// Swap implements iceberg.Pointer. The checksums of the files that the move adds
+// and drops change in the same transaction.
+func (r *rows) Swap(ctx context.Context, m iceberg.Move) (won bool, err error) {
+	name := m.Next.Name
+	add := make([]sum, len(m.Add))
+	for i, f := range m.Add {
+		add[i] = sumOf(inTable(name, f.Key), f.Data)
+	}
+	drop := make([]string, len(m.Drop))
+	for i, k := range m.Drop {
+		drop[i] = inTable(name, k)
+	}
 	err = r.change(ctx, func(tx *sql.Tx) (bool, error) {
-		if won, err = m.swap(ctx, tx); err != nil || !won {
+		if won, err = moveRow(ctx, tx, m); err != nil || !won {
 			return false, err
 		}
-		return true, r.changeSums(ctx, tx, m.name, m.add, m.drop)
+		return true, r.changeSums(ctx, tx, name, add, drop)
 	})
 	return won && err == nil, err
 }
 
-func (m *move) swap(ctx context.Context, tx *sql.Tx) (bool, error) {
+func moveRow(ctx context.Context, tx *sql.Tx, m iceberg.Move) (bool, error) {
 	var res sql.Result
 	var err error
-	if m.from == "" {
+	if m.From == "" {
 		res, err = tx.ExecContext(ctx, `INSERT OR IGNORE INTO iceberg_tables (catalog_name, table_namespace, table_name, metadata_location, iceberg_type)
-			VALUES ('`+Name+`', '`+Name+`', ?, ?, 'TABLE')`, string(m.name), m.to)
+			VALUES ('`+Name+`', '`+Name+`', ?, ?, 'TABLE')`, string(m.Next.Name), m.To)
 	} else {
 		res, err = tx.ExecContext(ctx, `UPDATE iceberg_tables SET metadata_location = ?, previous_metadata_location = ?, iceberg_type = 'TABLE'`+
-			rowsWhere+` AND table_name = ? AND metadata_location = ?`, m.to, m.from, string(m.name), m.from)
+			rowsWhere+` AND table_name = ? AND metadata_location = ?`, m.To, m.From, string(m.Next.Name), m.From)
 	}
 	if err != nil {
 		return false, err
@@ -190,6 +193,17 @@ func (r *rows) change(ctx context.Context, fn func(*sql.Tx) (commit bool, err er
 		return rowsErr(err)
 	}
 	return rowsErr(tx.Commit())
+}
+
+// Hold implements iceberg.Pointer: no process can move the row meanwhile. Then
+// checksums of files that nothing names are forgotten.
+func (r *rows) Hold(ctx context.Context, name lake.TableName, uri string, remove func() error, named iceberg.Named) (bool, error) {
+	return r.hold(ctx, name, uri, func(tx *sql.Tx) error {
+		if err := remove(); err != nil || named == nil {
+			return err
+		}
+		return r.pruneSums(ctx, tx, name, func(file string) bool { return named(iceberg.Location(name) + "/" + lake.Key(file)) })
+	})
 }
 
 // hold runs fn while no process can move the table's row, if the row is at uri

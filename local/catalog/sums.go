@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/eventlake/lake"
+	"github.com/eventlake/lake/iceberg"
 )
 
 // sum is the length and CRC-32C of a metadata file as it was written. It is
@@ -41,8 +42,8 @@ func (s *sum) differs(data []byte) string {
 }
 
 // inTable is the name under which a file's checksum is kept.
-func (p place) inTable(name lake.TableName, k lake.Key) string {
-	return strings.TrimPrefix(string(k), string(p.location(name))+"/")
+func inTable(name lake.TableName, k lake.Key) string {
+	return strings.TrimPrefix(string(k), string(iceberg.Location(name))+"/")
 }
 
 // sumOf finds the checksum of a file; ok is false when none is recorded.
@@ -65,9 +66,9 @@ func scanSum(ctx context.Context, find *sql.Stmt, name lake.TableName, file stri
 const digestFile = ""
 
 // mix adds a checksum to a digest, or takes it out again.
-func (d *sum) mix(s sum, n int64) {
-	d.bytes += n
-	d.crc ^= crc32.Checksum(fmt.Appendf(nil, "%s %d %d", s.file, s.bytes, s.crc), crc32.MakeTable(crc32.Castagnoli))
+func (s *sum) mix(t sum, n int64) {
+	s.bytes += n
+	s.crc ^= crc32.Checksum(fmt.Appendf(nil, "%s %d %d", t.file, t.bytes, t.crc), crc32.MakeTable(crc32.Castagnoli))
 }
 
 // changeSums adds and drops checksums of a table.
@@ -156,12 +157,12 @@ func salvageSums(ctx context.Context, path string) map[lake.TableName][]sum {
 	if err != nil {
 		return out
 	}
-	defer db.Close() //nolint:errcheck // it was only read, and may be damaged
+	defer db.Close() // it was only read, and may be damaged
 	rs, err := db.QueryContext(ctx, `SELECT table_name, file_name, bytes, crc32c FROM lake_checksums`)
 	if err != nil {
 		return out
 	}
-	defer rs.Close() //nolint:errcheck // as above
+	defer rs.Close() // as above
 	for rs.Next() {
 		var s sum
 		var name lake.TableName

@@ -1,4 +1,4 @@
-package catalog
+package iceberg
 
 import (
 	"context"
@@ -20,7 +20,7 @@ import (
 // schema or file that cannot be taken), lake.ErrFull; any other error leaves
 // open whether the commit happened: ask Table.
 func (c *Catalog) Commit(ctx context.Context, tc lake.TableCommit) (lake.Table, error) {
-	if err := c.checkCommit(tc); err != nil {
+	if err := checkCommit(tc); err != nil {
 		return lake.Table{}, fmt.Errorf("commit to table %s: %w", tc.Table, err)
 	}
 	defer c.lock(tc.Table)()
@@ -47,14 +47,13 @@ func (c *Catalog) commit(ctx context.Context, tc lake.TableCommit) (*state, erro
 		if now != tc.Base {
 			return nil, fmt.Errorf("the snapshot is %d: %w", now, lake.ErrStale)
 		}
-		for _, f := range tc.Add {
-			if err := c.checkFile(f); err != nil {
-				return nil, err
-			}
+		err = c.each(ctx, len(tc.Add), func(ctx context.Context, i int) error { return c.checkFile(ctx, tc.Add[i]) })
+		if err != nil {
+			return nil, err
 		}
 		p, err := c.plan(ctx, old, tc)
 		if err != nil {
-			return nil, err
+			return nil, c.damaged(err)
 		}
 		won, err := c.publish(ctx, p)
 		if err != nil {
@@ -63,21 +62,21 @@ func (c *Catalog) commit(ctx context.Context, tc lake.TableCommit) (*state, erro
 		if won {
 			return p.next, nil
 		}
-		// The row moved. Unless the snapshot did too (then the next round says
+		// The pointer moved. Unless the snapshot did too (then the next round says
 		// so), another process only tidied up: plan again on what it left.
 	}
 	return nil, fmt.Errorf("another process kept changing the table: %w", lake.ErrStale)
 }
 
 // checkCommit refuses what can be seen to be wrong without the table.
-func (c *Catalog) checkCommit(tc lake.TableCommit) error {
-	if !validName(tc.Table) {
+func checkCommit(tc lake.TableCommit) error {
+	if !ValidName(tc.Table) {
 		return lake.Errorf(lake.ErrInvalid, "use a-z, 0-9 and '_', at most 128 characters, not starting with a digit", "table name %q", string(tc.Table))
 	}
 	if err := checkSchema(tc.Schema); err != nil {
 		return err
 	}
-	dir := string(c.place.location(tc.Table)) + "/"
+	dir := string(Location(tc.Table)) + "/"
 	seen := make(map[lake.Key]bool, len(tc.Add)+len(tc.Remove))
 	for _, f := range slices.Concat(tc.Add, tc.Remove) {
 		k := string(f.Key)
@@ -92,7 +91,8 @@ func (c *Catalog) checkCommit(tc lake.TableCommit) error {
 	return nil
 }
 
-func validName(n lake.TableName) bool {
+// ValidName reports whether a table may have the name.
+func ValidName(n lake.TableName) bool {
 	if n == "" || n == lake.EventsView || len(n) > 128 || n[0] >= '0' && n[0] <= '9' {
 		return false
 	}
@@ -111,13 +111,13 @@ func (c *Catalog) plan(ctx context.Context, old *state, tc lake.TableCommit) (*s
 	if err != nil {
 		return nil, err
 	}
-	location := c.place.uri(c.place.location(tc.Table))
+	location := c.root.uri(Location(tc.Table))
 	if old == nil {
 		m, err := fresh(location, schema, c.clock().Time().UnixMilli())
 		if err != nil {
 			return nil, fmt.Errorf("new table: %w", err)
 		}
-		old = &state{meta: m, table: lake.Table{Name: tc.Table, Location: c.place.location(tc.Table), Schema: tc.Schema}}
+		old = &state{meta: m, table: lake.Table{Name: tc.Table, Location: Location(tc.Table), Schema: tc.Schema}}
 	}
 	if err := checkSpec(tc.Table, old.meta); err != nil {
 		return nil, err
@@ -162,9 +162,10 @@ func (c *Catalog) plan(ctx context.Context, old *state, tc lake.TableCommit) (*s
 	if err := s.stage.metadata(b, old.meta); err != nil {
 		return nil, err
 	}
+	s.stage.snapshot = snap.SnapshotID
 	s.stage.next = &state{uri: s.stage.to, meta: s.stage.meta, manifests: s.manifests, table: lake.Table{
 		Name: tc.Table, Schema: tc.Schema.Clone(), Snapshot: lake.SnapshotID(snap.SnapshotID), Time: lake.Instant(snap.TimestampMs * 1000),
-		Consumed: s.consumed, Summary: ownSummary(&snap), Files: s.files, Location: c.place.location(tc.Table),
+		Consumed: s.consumed, Summary: ownSummary(&snap), Files: s.files, Location: Location(tc.Table),
 	}}
 	return s.stage, nil
 }

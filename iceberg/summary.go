@@ -1,4 +1,4 @@
-package catalog
+package iceberg
 
 import (
 	"encoding/json"
@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/apache/iceberg-go"
+	ice "github.com/apache/iceberg-go"
 	"github.com/apache/iceberg-go/table"
 
 	"github.com/eventlake/lake"
@@ -36,7 +36,7 @@ func operation(c lake.TableCommit) table.Operation {
 // summarize makes the snapshot's summary: Iceberg's own counters, the consumed
 // positions, and what the commit says about itself.
 func summarize(c lake.TableCommit, files []lake.DataFile, consumed map[lake.ShardID]lake.Position) (*table.Summary, error) {
-	p := iceberg.Properties{}
+	p := ice.Properties{}
 	days := map[lake.Day]struct{}{}
 	count := func(prefix, suffix, size string, files []lake.DataFile) {
 		var rows, bytes int64

@@ -1,8 +1,10 @@
-package catalog
+package iceberg
 
 import (
 	"context"
-	"fmt"
+	"maps"
+
+	"github.com/apache/iceberg-go/table"
 
 	"github.com/eventlake/lake"
 )
@@ -19,7 +21,7 @@ type history struct {
 func (c *Catalog) named(ctx context.Context, st *state) (map[lake.Key]bool, error) {
 	name, named := st.table.Name, map[lake.Key]bool{}
 	add := func(uri string) {
-		if k, ok := c.place.key(name, uri); ok {
+		if k, ok := c.root.Key(name, uri); ok {
 			named[k] = true
 		}
 	}
@@ -57,26 +59,29 @@ func (c *Catalog) readHistory(ctx context.Context, st *state) (*history, error) 
 	c.mu.Unlock()
 	known := map[string]*manifest{}
 	if old != nil {
-		known = old.manifests
+		maps.Copy(known, old.manifests)
 	}
 	for _, m := range st.manifests {
 		known[m.file.FilePath()] = m
 	}
 	next := &history{lists: map[string][]*manifest{}, manifests: map[string]*manifest{}}
+	var fresh []table.Snapshot
 	for _, s := range st.meta.Snapshots() {
-		ms, ok := []*manifest(nil), false
-		if old != nil {
-			ms, ok = old.lists[s.ManifestList]
+		if old != nil && old.lists[s.ManifestList] != nil {
+			next.lists[s.ManifestList] = old.lists[s.ManifestList]
+		} else {
+			fresh = append(fresh, s)
 		}
-		if !ok {
-			var err error
-			if ms, err = c.readManifests(ctx, name, s, known); err != nil {
-				return nil, fmt.Errorf("snapshot %d: %w", s.SnapshotID, damaged(err))
-			}
-		}
-		next.lists[s.ManifestList] = ms
+	}
+	read, err := c.readManifests(ctx, name, fresh, known)
+	if err != nil {
+		return nil, c.damaged(err)
+	}
+	for i, s := range fresh {
+		next.lists[s.ManifestList] = read[i]
+	}
+	for _, ms := range next.lists {
 		for _, m := range ms {
-			known[m.file.FilePath()] = m
 			next.manifests[m.file.FilePath()] = m
 		}
 	}

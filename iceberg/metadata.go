@@ -1,4 +1,4 @@
-package catalog
+package iceberg
 
 import (
 	"encoding/json"
@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/apache/iceberg-go"
+	ice "github.com/apache/iceberg-go"
 	"github.com/apache/iceberg-go/table"
 	"github.com/google/uuid"
 
@@ -22,8 +22,8 @@ const partitionName = timeColumn + "_day"
 // properties are what a new table says to other engines that write into it: to
 // keep the metadata small as this package does, and never to delete rows inside
 // a file, which the lake's SQL engine would not see.
-func properties() iceberg.Properties {
-	return iceberg.Properties{
+func properties() ice.Properties {
+	return ice.Properties{
 		"commit.manifest-merge.enabled":              "true",
 		"commit.retry.num-retries":                   "4",
 		"write.metadata.delete-after-commit.enabled": "true",
@@ -40,14 +40,14 @@ func properties() iceberg.Properties {
 // fresh is the metadata of a table that does not exist yet, with the schema's
 // own column ids (iceberg-go's CreateTable would give out new ones); at is now,
 // in ms.
-func fresh(location string, s *iceberg.Schema, at int64) (table.Metadata, error) {
+func fresh(location string, s *ice.Schema, at int64) (table.Metadata, error) {
 	b, err := table.NewMetadataBuilder(2)
 	if err != nil {
 		return nil, err
 	}
 	source, _ := s.FindFieldByNameCaseInsensitive(timeColumn)
-	first := iceberg.PartitionDataIDStart
-	spec, err := iceberg.NewPartitionSpecOpts(iceberg.AddPartitionFieldBySourceID(source.ID, partitionName, iceberg.DayTransform{}, s, &first))
+	first := ice.PartitionDataIDStart
+	spec, err := ice.NewPartitionSpecOpts(ice.AddPartitionFieldBySourceID(source.ID, partitionName, ice.DayTransform{}, s, &first))
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +90,7 @@ func checkSpec(name lake.TableName, m table.Metadata) error {
 	if spec.NumFields() == 1 {
 		f := spec.Field(0)
 		source, ok := m.CurrentSchema().FindFieldByID(f.SourceID())
-		if _, day := f.Transform.(iceberg.DayTransform); ok && day && source.Name == timeColumn {
+		if _, day := f.Transform.(ice.DayTransform); ok && day && source.Name == timeColumn {
 			return nil
 		}
 	}
@@ -99,7 +99,7 @@ func checkSpec(name lake.TableName, m table.Metadata) error {
 
 // setColumns makes s the current schema when it differs, and keeps what Iceberg
 // cannot say in a property.
-func setColumns(b *table.MetadataBuilder, s *iceberg.Schema, extra schemaExtra, props iceberg.Properties) error {
+func setColumns(b *table.MetadataBuilder, s *ice.Schema, extra schemaExtra, props ice.Properties) error {
 	if !s.Equals(b.CurrentSchema()) {
 		if err := b.AddSchema(s); err != nil {
 			return err
@@ -115,11 +115,11 @@ func setColumns(b *table.MetadataBuilder, s *iceberg.Schema, extra schemaExtra, 
 	return setProperty(b, props, schemaProperty, string(text))
 }
 
-func setProperty(b *table.MetadataBuilder, props iceberg.Properties, key, value string) error {
+func setProperty(b *table.MetadataBuilder, props ice.Properties, key, value string) error {
 	if props[key] == value {
 		return nil
 	}
-	return b.SetProperties(iceberg.Properties{key: value})
+	return b.SetProperties(ice.Properties{key: value})
 }
 
 // expired lists the snapshots, other than the current one and those that

@@ -1,4 +1,4 @@
-package catalog
+package iceberg
 
 import (
 	"fmt"
@@ -14,19 +14,15 @@ import (
 
 // staged is a state that is ready to be published: the files it needs, encoded.
 type staged struct {
-	c     *Catalog
-	name  lake.TableName
-	from  string // URI of the metadata before; "" for a new table
-	to    string // and after
-	files []stagedFile
-	meta  table.Metadata
-	next  *state
-	drop  []string // URIs of metadata files that the new metadata no longer lists
-}
-
-type stagedFile struct {
-	key  lake.Key
-	data []byte
+	c        *Catalog
+	name     lake.TableName
+	from     string // URI of the metadata before; "" for a new table
+	to       string // and after
+	files    []File
+	meta     table.Metadata
+	snapshot int64 // that it adds; 0 for none
+	next     *state
+	drop     []string // URIs of metadata files that the new metadata no longer lists
 }
 
 func (c *Catalog) newStage(name lake.TableName, from string) *staged {
@@ -36,12 +32,12 @@ func (c *Catalog) newStage(name lake.TableName, from string) *staged {
 // add takes a file of the table's metadata directory and returns its URI.
 func (p *staged) add(file string, data []byte) string {
 	k := p.key(file)
-	p.files = append(p.files, stagedFile{k, data})
-	return p.c.place.uri(k)
+	p.files = append(p.files, File{k, data})
+	return p.c.root.uri(k)
 }
 
 func (p *staged) key(file string) lake.Key {
-	return p.c.place.location(p.name) + "/metadata/" + lake.Key(file)
+	return Location(p.name) + "/metadata/" + lake.Key(file)
 }
 
 // metadata encodes what the builder has made out of old as the last file.

@@ -1,4 +1,4 @@
-package catalog
+package iceberg
 
 import (
 	"context"
@@ -6,7 +6,7 @@ import (
 	"math/bits"
 	"slices"
 
-	"github.com/apache/iceberg-go"
+	ice "github.com/apache/iceberg-go"
 	"github.com/apache/iceberg-go/table"
 	"github.com/google/uuid"
 
@@ -45,10 +45,10 @@ func (s *snapshot) build(ctx context.Context) error {
 	for _, f := range s.commit.Remove {
 		removed[f.Key] = true
 	}
-	var entries []iceberg.ManifestEntry
+	var entries []ice.ManifestEntry
 	var live []lake.DataFile
 	for _, f := range s.commit.Add {
-		e, err := s.w.added(s.c.place.uri(f.Key), f)
+		e, err := s.w.added(s.c.root.uri(f.Key), f)
 		if err != nil {
 			return err
 		}
@@ -56,25 +56,31 @@ func (s *snapshot) build(ctx context.Context) error {
 		f.Columns = nil
 		live = append(live, f)
 	}
-	rewrite := s.rewrites(removed)
-	var rest []*manifest
+	var rest, rewrite []*manifest
+	again := s.rewrites(removed)
 	for _, m := range s.old.manifests {
-		if !rewrite[m] {
-			if m.file.HasAddedFiles() || m.file.HasExistingFiles() {
-				rest = append(rest, m) // one that only tells of deletions has done its work
-			}
-			continue
+		switch {
+		case again[m]:
+			rewrite = append(rewrite, m)
+		case m.file.HasAddedFiles() || m.file.HasExistingFiles():
+			rest = append(rest, m) // one that only tells of deletions has done its work
 		}
-		olds, err := s.existing(ctx, m)
-		if err != nil {
-			return err
-		}
+	}
+	read := make([][]ice.ManifestEntry, len(rewrite))
+	err := s.c.each(ctx, len(rewrite), func(ctx context.Context, i int) (err error) {
+		read[i], err = s.existing(ctx, rewrite[i])
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, olds := range read {
 		for _, o := range olds {
 			f, err := s.c.fromEntry(s.commit.Table, o.DataFile())
 			if err != nil {
 				return err
 			}
-			e, err := s.w.kept(s.c.place.uri(f.Key), o, removed[f.Key])
+			e, err := s.w.kept(s.c.root.uri(f.Key), o, removed[f.Key])
 			if err != nil {
 				return err
 			}
@@ -90,7 +96,7 @@ func (s *snapshot) build(ctx context.Context) error {
 	for n := 0; len(entries) > 0; n++ {
 		k := min(len(entries), maxEntries)
 		name := fmt.Sprintf("%s-m%d.avro", id, n)
-		data, mf, err := s.w.manifest(s.c.place.uri(s.stage.key(name)), entries[:k])
+		data, mf, err := s.w.manifest(s.c.root.uri(s.stage.key(name)), entries[:k])
 		if err != nil {
 			return err
 		}
@@ -141,7 +147,7 @@ func (s *snapshot) rewrites(removed map[lake.Key]bool) map[*manifest]bool {
 	out := map[*manifest]bool{}
 	var tiers [32][]*manifest
 	for _, m := range s.old.manifests {
-		if m.file.ManifestContent() != iceberg.ManifestContentData {
+		if m.file.ManifestContent() != ice.ManifestContentData {
 			continue
 		}
 		if s.old.moved && len(m.live) > 0 || slices.ContainsFunc(m.live, func(f lake.DataFile) bool { return removed[f.Key] }) {
@@ -198,7 +204,7 @@ func (s *snapshot) describe() (table.Snapshot, error) {
 
 // existing reads entries of an old manifest for a new one, with the paths as
 // they are now.
-func (s *snapshot) existing(ctx context.Context, m *manifest) ([]iceberg.ManifestEntry, error) {
+func (s *snapshot) existing(ctx context.Context, m *manifest) ([]ice.ManifestEntry, error) {
 	if m.file.PartitionSpecID() != int32(s.w.spec.ID()) {
 		return nil, lake.Errorf(lake.ErrInvalid, "run rewrite_data_files with the engine that changed the partitioning, or `lake rebuild` the table",
 			"manifest %s was written for another partitioning", m.file.FilePath())

@@ -1,20 +1,19 @@
-package catalog
+package iceberg
 
 import (
 	"context"
-	"database/sql"
+	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/apache/iceberg-go/table"
 
 	"github.com/eventlake/lake"
-	"github.com/eventlake/lake/local/disk"
 )
 
-// removeBatch is how many files are removed while the SQLite row is held.
+// removeBatch is how many files are removed while the pointer is held.
 const removeBatch = 256
 
 // Maintain implements lake.Catalog. A snapshot's age counts from when it was
@@ -46,7 +45,7 @@ func (c *Catalog) maintain(ctx context.Context, name lake.TableName, limit lake.
 	if err != nil || !ok {
 		return false, err
 	}
-	old, err := c.oldFiles(st.table.Location, limit, nil)
+	old, err := c.oldFiles(ctx, st.table.Location+"/", limit)
 	if err != nil {
 		return false, err
 	}
@@ -57,15 +56,14 @@ func (c *Catalog) maintain(ctx context.Context, name lake.TableName, limit lake.
 	if err != nil {
 		return false, err
 	}
-	garbage := slices.DeleteFunc(old, func(f garbageFile) bool { return named[f.key] })
+	garbage := slices.DeleteFunc(old, func(f lake.Info) bool { return named[f.Key] })
 	for len(garbage) > 0 {
 		n := min(len(garbage), removeBatch)
-		ok, err := c.rows.hold(ctx, name, st.uri, func(tx *sql.Tx) error {
-			if err := c.remove(garbage[:n], done); err != nil || n < len(garbage) {
-				return err
-			}
-			return c.rows.pruneSums(ctx, tx, name, func(file string) bool { return named[st.table.Location+"/"+lake.Key(file)] })
-		})
+		var last Named
+		if n == len(garbage) {
+			last = func(k lake.Key) bool { return named[k] }
+		}
+		ok, err := c.pointer.Hold(ctx, name, st.uri, func() error { return c.remove(ctx, garbage[:n], done) }, last)
 		if err != nil || !ok {
 			return false, err
 		}
@@ -113,45 +111,33 @@ func (c *Catalog) without(ctx context.Context, st *state, ids []int64, change fu
 	return p.next, won, err
 }
 
-// garbageFile is a file that could be removed.
-type garbageFile struct {
-	key   lake.Key
-	bytes int64
-}
-
 // oldFiles lists the files below dir that were last written before the limit.
-func (c *Catalog) oldFiles(dir lake.Key, limit lake.Instant, into []garbageFile) ([]garbageFile, error) {
-	entries, err := c.fs.ReadDir(filepath.Clean(c.path(dir)))
-	if disk.IsNotExist(err) {
-		return into, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("list %s: %w", dir, err)
-	}
-	for _, e := range entries {
-		k := dir + "/" + lake.Key(e.Name)
-		switch {
-		case e.Dir:
-			if into, err = c.oldFiles(k, limit, into); err != nil {
-				return nil, err
-			}
-		case lake.InstantOf(e.ModTime) < limit:
-			into = append(into, garbageFile{k, e.Size})
+func (c *Catalog) oldFiles(ctx context.Context, dir lake.Key, limit lake.Instant) (old []lake.Info, err error) {
+	for f, err := range c.files.List(ctx, dir) {
+		if err != nil {
+			return nil, fmt.Errorf("list %s: %w", dir, err)
+		}
+		if f.Time < limit {
+			old = append(old, f)
 		}
 	}
-	return into, nil
+	return old, nil
 }
 
-func (c *Catalog) remove(files []garbageFile, done *lake.Maintenance) error {
-	for _, f := range files {
-		if err := c.fs.Remove(c.path(f.key)); err != nil {
-			if disk.IsNotExist(err) {
-				continue
-			}
-			return fmt.Errorf("remove %s: %w", f.key, err)
+func (c *Catalog) remove(ctx context.Context, files []lake.Info, done *lake.Maintenance) error {
+	var mu sync.Mutex
+	return c.each(ctx, len(files), func(ctx context.Context, i int) error {
+		err := c.files.Remove(ctx, files[i].Key)
+		if errors.Is(err, lake.ErrNotFound) {
+			return nil
 		}
+		if err != nil {
+			return fmt.Errorf("remove %s: %w", files[i].Key, err)
+		}
+		mu.Lock()
+		defer mu.Unlock()
 		done.Files++
-		done.Bytes += f.bytes
-	}
-	return nil
+		done.Bytes += files[i].Bytes
+		return nil
+	})
 }

@@ -1,15 +1,15 @@
-package catalog
+package iceberg
 
 import (
 	"fmt"
 
-	"github.com/apache/iceberg-go"
+	ice "github.com/apache/iceberg-go"
 
 	"github.com/eventlake/lake"
 )
 
 // added makes the entry of a new file.
-func (w writer) added(uri string, f lake.DataFile) (iceberg.ManifestEntry, error) {
+func (w writer) added(uri string, f lake.DataFile) (ice.ManifestEntry, error) {
 	b, err := w.dataFile(uri, f.Day, f.Rows, f.Bytes)
 	if err != nil {
 		return nil, fmt.Errorf("add %s: %w", f.Key, err)
@@ -29,12 +29,12 @@ func (w writer) added(uri string, f lake.DataFile) (iceberg.ManifestEntry, error
 		}
 		b.ColumnSizes(sizes).ValueCounts(values).NullValueCounts(nulls).LowerBoundValues(lower).UpperBoundValues(upper)
 	}
-	return iceberg.NewManifestEntry(iceberg.EntryStatusADDED, &w.snapshot, nil, nil, b.Build()), nil
+	return ice.NewManifestEntry(ice.EntryStatusADDED, &w.snapshot, nil, nil, b.Build()), nil
 }
 
 // kept makes the entry of a file that stays, or that this snapshot deletes.
 // uri is where the file lies now.
-func (w writer) kept(uri string, old iceberg.ManifestEntry, deleted bool) (iceberg.ManifestEntry, error) {
+func (w writer) kept(uri string, old ice.ManifestEntry, deleted bool) (ice.ManifestEntry, error) {
 	df := old.DataFile()
 	if df.FilePath() != uri {
 		day, err := dayOf(df.Partition())
@@ -48,15 +48,15 @@ func (w writer) kept(uri string, old iceberg.ManifestEntry, deleted bool) (icebe
 		df = b.ColumnSizes(df.ColumnSizes()).ValueCounts(df.ValueCounts()).NullValueCounts(df.NullValueCounts()).NaNValueCounts(df.NaNValueCounts()).
 			LowerBoundValues(df.LowerBoundValues()).UpperBoundValues(df.UpperBoundValues()).SplitOffsets(df.SplitOffsets()).Build()
 	}
-	status, snapshot, seq := iceberg.EntryStatusEXISTING, old.SnapshotID(), old.SequenceNum()
+	status, snapshot, seq := ice.EntryStatusEXISTING, old.SnapshotID(), old.SequenceNum()
 	if deleted {
-		status, snapshot = iceberg.EntryStatusDELETED, w.snapshot
+		status, snapshot = ice.EntryStatusDELETED, w.snapshot
 	}
-	return iceberg.NewManifestEntry(status, &snapshot, &seq, old.FileSequenceNum(), df), nil
+	return ice.NewManifestEntry(status, &snapshot, &seq, old.FileSequenceNum(), df), nil
 }
 
-func (w writer) dataFile(uri string, day lake.Day, rows, bytes int64) (*iceberg.DataFileBuilder, error) {
+func (w writer) dataFile(uri string, day lake.Day, rows, bytes int64) (*ice.DataFileBuilder, error) {
 	id := w.spec.Field(0).FieldID
-	return iceberg.NewDataFileBuilder(w.spec, iceberg.EntryContentData, uri, iceberg.ParquetFile,
-		map[int]any{id: iceberg.Date(day)}, map[int]string{id: "date"}, nil, rows, bytes)
+	return ice.NewDataFileBuilder(w.spec, ice.EntryContentData, uri, ice.ParquetFile,
+		map[int]any{id: ice.Date(day)}, map[int]string{id: "date"}, nil, rows, bytes)
 }

@@ -1,11 +1,11 @@
-package catalog
+package iceberg
 
 import (
 	"encoding/json"
 	"fmt"
 	"slices"
 
-	"github.com/apache/iceberg-go"
+	ice "github.com/apache/iceberg-go"
 
 	"github.com/eventlake/lake"
 )
@@ -20,50 +20,50 @@ type schemaExtra struct {
 }
 
 // toIceberg converts a schema, ids as they are.
-func toIceberg(s lake.Schema) (*iceberg.Schema, schemaExtra, error) {
+func toIceberg(s lake.Schema) (*ice.Schema, schemaExtra, error) {
 	extra := schemaExtra{Last: s.LastID}
 	fields, err := toFields(s.Columns, &extra)
 	if err != nil {
 		return nil, extra, err
 	}
 	slices.Sort(extra.JSON)
-	return iceberg.NewSchema(0, fields...), extra, nil
+	return ice.NewSchema(0, fields...), extra, nil
 }
 
-func toFields(cols []lake.Column, extra *schemaExtra) ([]iceberg.NestedField, error) {
-	out := make([]iceberg.NestedField, len(cols))
+func toFields(cols []lake.Column, extra *schemaExtra) ([]ice.NestedField, error) {
+	out := make([]ice.NestedField, len(cols))
 	for i, c := range cols {
 		t, err := toType(c, extra)
 		if err != nil {
 			return nil, err
 		}
-		out[i] = iceberg.NestedField{ID: int(c.ID), Name: c.Name, Type: t, Required: c.Required, Doc: c.Doc}
+		out[i] = ice.NestedField{ID: int(c.ID), Name: c.Name, Type: t, Required: c.Required, Doc: c.Doc}
 	}
 	return out, nil
 }
 
-func toType(c lake.Column, extra *schemaExtra) (iceberg.Type, error) {
+func toType(c lake.Column, extra *schemaExtra) (ice.Type, error) {
 	if c.JSON {
 		extra.JSON = append(extra.JSON, c.ID)
 	}
 	switch c.Type {
 	case lake.TypeBool:
-		return iceberg.PrimitiveTypes.Bool, nil
+		return ice.PrimitiveTypes.Bool, nil
 	case lake.TypeInt:
-		return iceberg.PrimitiveTypes.Int32, nil
+		return ice.PrimitiveTypes.Int32, nil
 	case lake.TypeLong:
-		return iceberg.PrimitiveTypes.Int64, nil
+		return ice.PrimitiveTypes.Int64, nil
 	case lake.TypeDouble:
-		return iceberg.PrimitiveTypes.Float64, nil
+		return ice.PrimitiveTypes.Float64, nil
 	case lake.TypeString:
-		return iceberg.PrimitiveTypes.String, nil
+		return ice.PrimitiveTypes.String, nil
 	case lake.TypeTimestamp:
-		return iceberg.PrimitiveTypes.TimestampTz, nil
+		return ice.PrimitiveTypes.TimestampTz, nil
 	case lake.TypeUUID:
-		return iceberg.PrimitiveTypes.UUID, nil
+		return ice.PrimitiveTypes.UUID, nil
 	case lake.TypeStruct:
 		fields, err := toFields(c.Fields, extra)
-		return &iceberg.StructType{FieldList: fields}, err
+		return &ice.StructType{FieldList: fields}, err
 	case lake.TypeList:
 		e := c.Fields[0]
 		if e.Doc != "" {
@@ -73,14 +73,14 @@ func toType(c lake.Column, extra *schemaExtra) (iceberg.Type, error) {
 			extra.Docs[e.ID] = e.Doc
 		}
 		t, err := toType(e, extra)
-		return &iceberg.ListType{ElementID: int(e.ID), Element: t, ElementRequired: e.Required}, err
+		return &ice.ListType{ElementID: int(e.ID), Element: t, ElementRequired: e.Required}, err
 	}
 	return nil, lake.Errorf(lake.ErrInvalid, "", "column %s (id %d) has the unknown type %q", c.Name, c.ID, c.Type)
 }
 
 // fromIceberg is the inverse of toIceberg. Types that the lake does not write
 // itself (another engine added them) become the nearest type that it reads.
-func fromIceberg(s *iceberg.Schema, property string) (lake.Schema, error) {
+func fromIceberg(s *ice.Schema, property string) (lake.Schema, error) {
 	var extra schemaExtra
 	if property != "" {
 		if err := json.Unmarshal([]byte(property), &extra); err != nil {
@@ -94,7 +94,7 @@ func fromIceberg(s *iceberg.Schema, property string) (lake.Schema, error) {
 	return lake.Schema{Columns: cols, LastID: max(extra.Last, lake.ColumnID(s.HighestFieldID()))}, nil
 }
 
-func fromFields(fields []iceberg.NestedField, extra *schemaExtra) ([]lake.Column, error) {
+func fromFields(fields []ice.NestedField, extra *schemaExtra) ([]lake.Column, error) {
 	out := make([]lake.Column, len(fields))
 	for i, f := range fields {
 		c := lake.Column{ID: lake.ColumnID(f.ID), Name: f.Name, Required: f.Required, Doc: f.Doc}
@@ -106,27 +106,27 @@ func fromFields(fields []iceberg.NestedField, extra *schemaExtra) ([]lake.Column
 	return out, nil
 }
 
-func fromType(c *lake.Column, t iceberg.Type, extra *schemaExtra) (err error) {
+func fromType(c *lake.Column, t ice.Type, extra *schemaExtra) (err error) {
 	_, c.JSON = slices.BinarySearch(extra.JSON, c.ID)
 	switch t := t.(type) {
-	case iceberg.BooleanType:
+	case ice.BooleanType:
 		c.Type = lake.TypeBool
-	case iceberg.Int32Type:
+	case ice.Int32Type:
 		c.Type = lake.TypeInt
-	case iceberg.Int64Type:
+	case ice.Int64Type:
 		c.Type = lake.TypeLong
-	case iceberg.Float64Type, iceberg.Float32Type:
+	case ice.Float64Type, ice.Float32Type:
 		c.Type = lake.TypeDouble
-	case iceberg.StringType:
+	case ice.StringType:
 		c.Type = lake.TypeString
-	case iceberg.TimestampTzType, iceberg.TimestampType:
+	case ice.TimestampTzType, ice.TimestampType:
 		c.Type = lake.TypeTimestamp
-	case iceberg.UUIDType:
+	case ice.UUIDType:
 		c.Type = lake.TypeUUID
-	case *iceberg.StructType:
+	case *ice.StructType:
 		c.Type = lake.TypeStruct
 		c.Fields, err = fromFields(t.FieldList, extra)
-	case *iceberg.ListType:
+	case *ice.ListType:
 		c.Type = lake.TypeList
 		e := lake.Column{ID: lake.ColumnID(t.ElementID), Name: "element", Required: t.ElementRequired, Doc: extra.Docs[lake.ColumnID(t.ElementID)]}
 		err = fromType(&e, t.Element, extra)

@@ -1,9 +1,8 @@
-package catalog
+package iceberg
 
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -11,7 +10,6 @@ import (
 	"github.com/apache/iceberg-go/table"
 
 	"github.com/eventlake/lake"
-	"github.com/eventlake/lake/local/disk"
 )
 
 // state is one committed state of a table, never changed after it is made.
@@ -33,10 +31,10 @@ func (s *state) public() lake.Table {
 	return t
 }
 
-// current returns the committed state, from memory when the row has not moved.
+// current returns the committed state, from memory when the pointer has not moved.
 func (c *Catalog) current(ctx context.Context, name lake.TableName) (*state, error) {
 	for try := 0; ; try++ {
-		uri, err := c.rows.get(ctx, name)
+		uri, err := c.pointer.Get(ctx, name)
 		if err != nil {
 			return nil, err
 		}
@@ -45,14 +43,14 @@ func (c *Catalog) current(ctx context.Context, name lake.TableName) (*state, err
 			return old, nil
 		}
 		st, err := c.load(ctx, name, uri, old)
-		if disk.IsNotExist(err) && try < attempts {
-			// The row may have moved on and the old files been removed meanwhile.
-			if now, e := c.rows.get(ctx, name); e == nil && now != uri {
+		if errors.Is(err, lake.ErrNotFound) && try < attempts {
+			// The pointer may have moved on and the old files been removed meanwhile.
+			if now, e := c.pointer.Get(ctx, name); e == nil && now != uri {
 				continue
 			}
 		}
 		if err != nil {
-			return nil, damaged(err)
+			return nil, c.damaged(err)
 		}
 		c.remember(st)
 		return st, nil
@@ -71,13 +69,10 @@ func (c *Catalog) remember(st *state) {
 	c.states[st.table.Name] = st
 }
 
-// hintMend goes with metadata that is missing or damaged.
-const hintMend = "stop the lake and run: lake doctor --repair; it goes back to whole metadata, and what the table misses then comes from raw again"
-
 // damaged makes a file that is named but missing an ErrCorrupt.
-func damaged(err error) error {
-	if disk.IsNotExist(err) {
-		return lake.Errorf(lake.ErrCorrupt, hintMend, "%s", err)
+func (c *Catalog) damaged(err error) error {
+	if errors.Is(err, lake.ErrNotFound) {
+		return lake.Errorf(lake.ErrCorrupt, c.hints.Damaged, "%s", err)
 	}
 	return err
 }
@@ -91,10 +86,10 @@ func (c *Catalog) load(ctx context.Context, name lake.TableName, uri string, old
 	}
 	meta, err := table.ParseMetadataBytes(data)
 	if err != nil {
-		return nil, unreadable("table metadata", uri, err)
+		return nil, c.unreadable("table metadata", uri, err)
 	}
-	st := &state{uri: uri, meta: meta, moved: meta.Location() != c.place.uri(c.place.location(name))}
-	st.table = lake.Table{Name: name, Location: c.place.location(name), Time: lake.Instant(meta.LastUpdatedMillis() * 1000)}
+	st := &state{uri: uri, meta: meta, moved: meta.Location() != c.root.uri(Location(name))}
+	st.table = lake.Table{Name: name, Location: Location(name), Time: lake.Instant(meta.LastUpdatedMillis() * 1000)}
 	if st.table.Schema, err = fromIceberg(meta.CurrentSchema(), meta.Properties()[schemaProperty]); err != nil {
 		return nil, err
 	}
@@ -114,9 +109,11 @@ func (c *Catalog) load(ctx context.Context, name lake.TableName, uri string, old
 			known[m.file.FilePath()] = m
 		}
 	}
-	if st.manifests, err = c.readManifests(ctx, name, *snap, known); err != nil {
-		return nil, fmt.Errorf("snapshot %d: %w", snap.SnapshotID, err)
+	read, err := c.readManifests(ctx, name, []table.Snapshot{*snap}, known)
+	if err != nil {
+		return nil, err
 	}
+	st.manifests = read[0]
 	for _, m := range st.manifests {
 		if m.rowDeletes() {
 			return nil, lake.Errorf(lake.ErrInvalid, "run rewrite_data_files with the engine that deleted the rows, and set write.delete.mode=copy-on-write",
@@ -135,31 +132,20 @@ func find(files []lake.DataFile, k lake.Key) (int, bool) {
 	return slices.BinarySearchFunc(files, k, func(f lake.DataFile, k lake.Key) int { return strings.Compare(string(f.Key), string(k)) })
 }
 
-// read returns the content of a metadata file of the table, after comparing it
-// with its checksum; known is false when none is recorded. lake.ErrCorrupt when
-// it differs.
-func (c *Catalog) read(ctx context.Context, name lake.TableName, uri string) (data []byte, known bool, err error) {
-	k, ok := c.place.key(name, uri)
+// read returns the content of a metadata file of the table; checked is false
+// when there is no checksum to compare it with.
+func (c *Catalog) read(ctx context.Context, name lake.TableName, uri string) (data []byte, checked bool, err error) {
+	k, ok := c.root.Key(name, uri)
 	if !ok {
-		return nil, false, lake.Errorf(lake.ErrInvalid, "move the table's files below the data directory", "%s is not a file of table %s", uri, name)
+		return nil, false, lake.Errorf(lake.ErrInvalid, c.hints.Foreign, "%s is not a file of table %s", uri, name)
 	}
-	if data, err = disk.ReadWhole(c.fs, c.path(k)); err != nil {
-		return nil, false, err
-	}
-	s, known, err := c.rows.sumOf(ctx, name, c.place.inTable(name, k))
-	if err != nil {
-		return nil, false, fmt.Errorf("checksum of %s: %w", k, err)
-	}
-	if why := s.differs(data); known && why != "" {
-		return nil, true, lake.Errorf(lake.ErrCorrupt, hintMend, "%s %s", k, why)
-	}
-	return data, known, nil
+	return c.files.Read(ctx, name, k)
 }
 
 // unreadable is a metadata file whose content is wrong.
-func unreadable(what, uri string, err error) error {
+func (c *Catalog) unreadable(what, uri string, err error) error {
 	if errors.Is(err, lake.ErrInvalid) {
 		return err
 	}
-	return lake.Errorf(lake.ErrCorrupt, hintMend, "%s %s: %s", what, uri, err)
+	return lake.Errorf(lake.ErrCorrupt, c.hints.Damaged, "%s %s: %s", what, uri, err)
 }
