@@ -51,8 +51,7 @@ func rules() map[string]rule {
 		"audit":      {[]string{"", "transform", "raw", "curate", "quarantine"}, stage},
 		"serve":      {[]string{""}, "the HTTP frame carries handlers, it does not know them"},
 		"config":     {[]string{"", "transform"}, "configuration is values; assemble hands them to stages"},
-		"local":      {[]string{"", "local/disk", "iceberg", "sqltext"}, adapter},
-		"iceberg":    {[]string{""}, "what Iceberg tables are made of is the same on a disk and in a cloud: it knows neither"},
+		"local":      {[]string{"", "local/disk", "sqltext"}, adapter},
 		"aws":        {[]string{"", "aws/awsapi", "iceberg"}, "an adapter of an AWS service knows its service and the ports, no stage and no other adapter"},
 		"laketest":   {[]string{"", "local/disk"}, "a contract suite knows the contract, not who is held to it"},
 		"assemble": {[]string{"", "admin", "audit", "collect", "config", "curate/...", "ingest", "local/catalog", "local/disk", "local/keys",
@@ -184,7 +183,7 @@ func TestTheRootPackageIsStandardLibraryOnly(t *testing.T) {
 func TestHeavyPartsStayWhereTheyAre(t *testing.T) {
 	homes := map[string][]string{
 		"github.com/duckdb/duckdb-go":         {"local/duckdb"},
-		"github.com/apache/iceberg-go":        {"iceberg"},
+		"github.com/apache/iceberg-go":        {"local/catalog"},
 		"modernc.org/sqlite":                  {"local/catalog"},
 		"github.com/parquet-go/parquet-go":    {"curate", "curate/parquetfile"},
 		"github.com/spf13/cobra":              {"cmd/lake"},
