@@ -1,0 +1,191 @@
+package replay
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+
+	"github.com/eventlake/lake"
+	"github.com/eventlake/lake/aws/event"
+	"github.com/eventlake/lake/ingest"
+)
+
+// Drain settles the batches that Lambda left in the bucket when its tries were
+// used up. Claims are asked for by the records' own places in the stream, so
+// what was claimed before the batch failed passes, and what other copies of the
+// events own is a duplicate: nothing is lost by waiting, nothing doubled.
+type Drain struct {
+	Store  lake.Store
+	Prefix lake.Key // of the objects, e.g. "failed/"
+	Bucket string   // whose notifications count
+	// Batch settles the payload of a batch and returns Lambda's answer.
+	Batch func(context.Context, []byte) ([]byte, error)
+	// Stream and Handed are for batches that were left without their payload.
+	Stream lake.Stream
+	Handed *ingest.Handed
+	Log    *slog.Logger
+}
+
+// Drained is what was done.
+type Drained struct {
+	Batches int   `json:"batches"` // settled; their objects are deleted
+	Left    int   `json:"left"`    // not settled; their objects stay
+	Records int64 `json:"records"` // of the stream, in those that were settled
+}
+
+// given is what Lambda writes about a batch that it gave up ("Retaining
+// discarded batches" in the Lambda developer guide). Only a destination in S3
+// has the payload.
+type given struct {
+	Context struct {
+		Condition string `json:"condition"` // e.g. RetryAttemptsExhausted
+	} `json:"requestContext"`
+	Batch struct {
+		Shard lake.ShardID  `json:"shardId"`
+		First lake.Position `json:"startSequenceNumber"`
+		Last  lake.Position `json:"endSequenceNumber"`
+		Size  int64         `json:"batchSize"`
+	} `json:"KinesisBatchInfo"`
+	Payload json.RawMessage `json:"payload"`
+}
+
+// maxGiven bounds the object of one batch in bytes: 6 MB of payload as text in
+// JSON.
+const maxGiven = 32 << 20
+
+// told settles the batches that notifications name. A message whose batch could
+// not be settled comes again.
+func (d *Drain) told(ctx context.Context, messages []event.Message) (failures event.Failures, done Drained) {
+	for _, m := range messages {
+		objects, err := event.Created(m.Body, d.Bucket)
+		for _, o := range objects {
+			err = errors.Join(err, d.one(ctx, o.Key, &done))
+		}
+		if err != nil {
+			d.Log.Error("a batch stays given up", "message", m.ID, "error", err, "hint", lake.Hint(err))
+			failures = append(failures, m.ID)
+		}
+	}
+	return failures, done
+}
+
+// all settles every batch that lies in the bucket.
+func (d *Drain) all(ctx context.Context) (done Drained, err error) {
+	var keys []lake.Key
+	for info, err := range d.Store.List(ctx, d.Prefix) {
+		if err != nil {
+			return done, fmt.Errorf("list %s: %w", d.Prefix, err)
+		}
+		keys = append(keys, info.Key)
+	}
+	var errs []error
+	for _, key := range keys {
+		if err := d.one(ctx, key, &done); err != nil {
+			if ctx.Err() != nil {
+				return done, ctx.Err()
+			}
+			errs = append(errs, err)
+		}
+	}
+	return done, errors.Join(errs...)
+}
+
+// one settles a batch and deletes its object. An object that is gone was
+// settled by another call.
+func (d *Drain) one(ctx context.Context, key lake.Key, done *Drained) error {
+	text, err := d.read(ctx, key)
+	if errors.Is(err, lake.ErrNotFound) {
+		return nil
+	}
+	var batch given
+	if err == nil {
+		err = json.Unmarshal(text, &batch)
+	}
+	if err == nil {
+		err = d.settle(ctx, &batch)
+	}
+	if err != nil {
+		done.Left++
+		return fmt.Errorf("batch %s: %w", key, err)
+	}
+	if err := d.Store.Delete(ctx, key); err != nil {
+		return fmt.Errorf("batch %s is settled: %w", key, err)
+	}
+	d.Log.Info("a batch that was given up is settled", "object", key, "shard", batch.Batch.Shard, "records", batch.Batch.Size,
+		"condition", batch.Context.Condition)
+	done.Batches++
+	done.Records += batch.Batch.Size
+	return nil
+}
+
+func (d *Drain) read(ctx context.Context, key lake.Key) (text []byte, err error) {
+	in, err := d.Store.Open(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, in.Close()) }()
+	if in.Size() > maxGiven {
+		return nil, fmt.Errorf("%d bytes: %w", in.Size(), lake.ErrLimit)
+	}
+	return io.ReadAll(in)
+}
+
+func (d *Drain) settle(ctx context.Context, b *given) error {
+	payload := []byte(b.Payload)
+	var inText string
+	if json.Unmarshal(payload, &inText) == nil { // Lambda writes the payload as text
+		payload = []byte(inText)
+	}
+	if len(payload) == 0 {
+		return d.reread(ctx, b)
+	}
+	answer, err := d.Batch(ctx, payload)
+	if err != nil {
+		return err
+	}
+	var failed struct {
+		Items []struct {
+			ID string `json:"itemIdentifier"`
+		} `json:"batchItemFailures"`
+	}
+	if err := json.Unmarshal(answer, &failed); err != nil {
+		return err
+	}
+	if len(failed.Items) > 0 {
+		return fmt.Errorf("not settled from record %s on; the log says why", failed.Items[0].ID)
+	}
+	return nil
+}
+
+// reread takes the batch's records out of the stream, while that keeps them.
+func (d *Drain) reread(ctx context.Context, b *given) error {
+	if b.Batch.Shard == "" || b.Batch.Last.IsZero() {
+		return fmt.Errorf("neither a payload nor a place in the stream: %w", lake.ErrInvalid)
+	}
+	var batch lake.Batch
+	for after := b.Batch.First.Before(); ; {
+		err := d.Stream.Read(ctx, b.Batch.Shard, after, lake.MaxBody, &batch)
+		if err != nil && !errors.Is(err, lake.ErrEnded) {
+			return fmt.Errorf("read %s again from %s on: %w", b.Batch.Shard, b.Batch.First, err)
+		}
+		records, last := batch.Records, false
+		for i := range records {
+			if records[i].Position.Seq != b.Batch.Last.Seq && records[i].Position.After(b.Batch.Last) {
+				records, last = records[:i], true
+				break
+			}
+		}
+		if len(records) == 0 {
+			return nil
+		}
+		if _, _, err := d.Handed.Settle(ctx, b.Batch.Shard, records); err != nil {
+			return err
+		}
+		if after = records[len(records)-1].Position; last {
+			return nil
+		}
+	}
+}

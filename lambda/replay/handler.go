@@ -1,0 +1,211 @@
+// Package replay is the Lambda that takes events out of raw again, and settles
+// what lambda-ingest gave up. What does not fit before its deadline it hands to
+// itself. It may be started twice, stopped and repeated at any moment: published
+// events keep their ids, a rebuilt day is swapped in by one table commit, and a
+// batch that was given up is settled with its original owners.
+package replay
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/eventlake/lake"
+	"github.com/eventlake/lake/aws/event"
+	"github.com/eventlake/lake/raw"
+	stage "github.com/eventlake/lake/replay"
+)
+
+// Config is what a Handler works with.
+type Config struct {
+	Ledger    lake.Ledger // whose journal has every raw object; see arrivals.Whole
+	Lines     *raw.Reader
+	Target    stage.Target // where ToStream publishes; nil: not offered
+	Rebuilder *stage.Rebuilder
+	Drain     *Drain
+	// Again starts this Lambda anew with the request, without waiting for it.
+	Again  func(context.Context, Request) error
+	Margin time.Duration // before the deadline; default 30 s
+	Done   func(Report)  // after every call, for metrics; may be nil
+	Log    *slog.Logger
+}
+
+// Report is what one call did.
+type Report struct {
+	Target    string          `json:"target"`
+	DryRun    bool            `json:"dry_run,omitempty"`
+	Published stage.Published `json:"published,omitzero"` // for a dry run: the files that would be
+	Rebuilt   []stage.Rebuilt `json:"rebuilt,omitempty"`
+	Drained   Drained         `json:"drained,omitzero"`
+	Cursor    string          `json:"cursor,omitempty"` // what was done last
+	Finished  bool            `json:"finished"`         // false: the rest was handed on
+}
+
+// Handler answers one call at a time.
+type Handler struct{ config Config }
+
+// New returns a Handler.
+func New(c Config) *Handler {
+	if c.Margin <= 0 {
+		c.Margin = 30 * time.Second
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Done == nil {
+		c.Done = func(Report) {}
+	}
+	return &Handler{c}
+}
+
+// Invoke takes a Request, or the payload of a queue with S3's notifications
+// about batches that were given up.
+func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
+	outer := ctx
+	if deadline, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-h.config.Margin))
+		defer cancel()
+	}
+	if messages, ok := event.Messages(payload); ok {
+		failures, drained := h.config.Drain.told(ctx, messages)
+		h.config.Done(Report{Target: ToDrain, Drained: drained, Finished: len(failures) == 0})
+		return failures.Encode(), nil
+	}
+	request, err := parseRequest(payload)
+	if err != nil {
+		return nil, err
+	}
+	report, err := h.run(ctx, &request)
+	report.Target, report.DryRun, report.Cursor = request.Target, request.DryRun, request.Cursor
+	if errors.Is(err, context.DeadlineExceeded) && outer.Err() == nil {
+		request.Calls++
+		if err = h.config.Again(outer, request); err != nil {
+			return nil, lake.Errorf(err, "start it again with this cursor", "hand on the rest of the replay from %q", request.Cursor)
+		}
+		h.config.Log.Info("the rest was handed on", "target", request.Target, "cursor", request.Cursor, "calls", request.Calls)
+	} else if err != nil {
+		h.config.Log.Error("replay", "target", request.Target, "cursor", request.Cursor, "error", err, "hint", lake.Hint(err))
+		return nil, err
+	} else {
+		report.Finished = true
+	}
+	h.config.Done(report)
+	return json.Marshal(report)
+}
+
+// run does the request and keeps its cursor at what was done last.
+func (h *Handler) run(ctx context.Context, r *Request) (Report, error) {
+	switch r.Target {
+	case ToStream:
+		return h.publish(ctx, r)
+	case ToRebuild:
+		return h.rebuild(ctx, r)
+	default:
+		drained, err := h.config.Drain.all(ctx)
+		return Report{Drained: drained}, err
+	}
+}
+
+// publish sends the files behind the cursor, in the order in which they came.
+func (h *Handler) publish(ctx context.Context, r *Request) (report Report, err error) {
+	if h.config.Target == nil {
+		return report, lake.Errorf(lake.ErrInvalid, "set LAKE_AWS_STREAM", "this replay has no stream")
+	}
+	window, err := r.window()
+	if err != nil {
+		return report, err
+	}
+	after, err := parsePlace(r.Cursor)
+	if err != nil {
+		return report, err
+	}
+	journal, err := h.config.Ledger.Journal(ctx)
+	if err != nil {
+		return report, err
+	}
+	files := slices.DeleteFunc(stage.Select(journal, window), func(f lake.File) bool { return placeOf(f).compare(after) <= 0 })
+	for i := range files {
+		if r.DryRun {
+			report.Published.Files++
+			report.Published.Bytes += files[i].Bytes
+			continue
+		}
+		done, err := stage.Publish(ctx, h.config.Lines, files[i:i+1], window, stage.Pace{}, h.config.Target, nil)
+		report.Published.Events += done.Events
+		report.Published.Bytes += done.Bytes
+		if err != nil {
+			return report, err
+		}
+		report.Published.Files++
+		r.Cursor = placeOf(files[i]).String()
+	}
+	return report, nil
+}
+
+// unit is one day of one table.
+type unit struct {
+	table lake.TableName
+	day   lake.Day
+}
+
+func (u unit) String() string { return string(u.table) + " " + u.day.String() }
+
+// rebuild makes the tables' days again, one table commit a day.
+func (h *Handler) rebuild(ctx context.Context, r *Request) (report Report, err error) {
+	units, err := h.units(ctx, r)
+	if err != nil {
+		return report, err
+	}
+	for _, u := range units {
+		if r.Cursor != "" && u.String() <= r.Cursor {
+			continue
+		}
+		built, err := h.config.Rebuilder.Table(ctx, u.table, stage.RebuildOptions{Table: u.table, From: u.day, To: u.day + 1, DryRun: r.DryRun}, nil, nil)
+		if err != nil {
+			return report, fmt.Errorf("rebuild %s: %w", u, err)
+		}
+		report.Rebuilt = append(report.Rebuilt, built)
+		r.Cursor = u.String()
+	}
+	return report, nil
+}
+
+// units lists the days that raw or the tables have, in the order of their
+// names.
+func (h *Handler) units(ctx context.Context, r *Request) (units []unit, err error) {
+	from, to, err := r.days()
+	if err != nil {
+		return nil, err
+	}
+	window := stage.Range{Types: r.Types}
+	tables, err := h.config.Rebuilder.Tables(ctx, stage.RebuildOptions{})
+	if err != nil {
+		return nil, err
+	}
+	journal, err := h.config.Ledger.Journal(ctx)
+	if err != nil {
+		return nil, err
+	}
+	have := map[unit]bool{}
+	for f := range journal.Files(lake.KindRaw) {
+		u := unit{f.Partition.Table(), f.Partition.Day}
+		if slices.Contains(tables, u.table) && window.HoldsType(f.Partition.Type) && (from == 0 || u.day >= from) && (to == 0 || u.day < to) {
+			have[u] = true
+		}
+	}
+	for u := range have {
+		units = append(units, u)
+	}
+	slices.SortFunc(units, func(a, b unit) int {
+		if a.String() < b.String() {
+			return -1
+		}
+		return 1
+	})
+	return units, nil
+}

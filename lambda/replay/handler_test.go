@@ -1,0 +1,357 @@
+package replay_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/eventlake/lake"
+	"github.com/eventlake/lake/arrivals"
+	"github.com/eventlake/lake/curate"
+	"github.com/eventlake/lake/ingest"
+	"github.com/eventlake/lake/laketest/memory"
+	"github.com/eventlake/lake/lambda/replay"
+	"github.com/eventlake/lake/raw"
+	stage "github.com/eventlake/lake/replay"
+	"github.com/eventlake/lake/transform"
+)
+
+var noon = lake.InstantOf(time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC))
+
+// target notes what is published, and may run out of time.
+type target struct {
+	ids   []string
+	quota int // events until the deadline comes; negative: never
+}
+
+func (g *target) Publish(_ context.Context, events []lake.Event) error {
+	for _, e := range events {
+		if g.quota == 0 {
+			return context.DeadlineExceeded
+		}
+		g.quota--
+		g.ids = append(g.ids, e.ID.String())
+	}
+	return nil
+}
+
+// rig is a lake of raw objects and its replay.
+type rig struct {
+	t       *testing.T
+	ledger  *memory.Ledger
+	store   *memory.Store
+	catalog *memory.Catalog
+	gzip    *raw.Compressor
+	curator *curate.Curator
+	target  *target
+	batches [][]byte
+	refuse  bool
+	again   []replay.Request
+	handler *replay.Handler
+	stream  *memory.Stream
+	objects int
+}
+
+func newRig(t *testing.T) *rig {
+	t.Helper()
+	r := &rig{t: t, ledger: memory.NewLedger(time.Hour), store: memory.NewStore(), catalog: memory.NewCatalog(), target: &target{quota: -1}, stream: memory.NewStream(1)}
+	var err error
+	if r.gzip, err = raw.NewCompressor(r.store, 1); err != nil {
+		t.Fatal(err)
+	}
+	lines := raw.NewReader(r.store, nil)
+	if r.curator, err = curate.New(curate.Config{Backlog: r.ledger, Store: r.store, Catalog: r.catalog, Lines: lines}); err != nil {
+		t.Fatal(err)
+	}
+	tr, err := transform.New(transform.DefaultMapping())
+	if err != nil {
+		t.Fatal(err)
+	}
+	handed := ingest.NewHanded(func(shard lake.ShardID) *ingest.Core {
+		return ingest.NewCore(shard, r.ledger, func(lake.SourceID) *transform.Transformer { return tr },
+			ingest.NewNames(ingest.Caps{Types: 9, Subtypes: 9}, nil), raw.NewWriter(r.gzip, nil), r.gzip, raw.NewMemory(1<<20))
+	}, nil)
+	whole := arrivals.Whole{Ledger: r.ledger, Store: r.store}
+	r.handler = replay.New(replay.Config{
+		Ledger: whole, Lines: lines, Target: r.target,
+		Rebuilder: &stage.Rebuilder{Ledger: whole, Catalog: r.catalog, Exclusive: r.curator.Exclusive,
+			Build: curate.BuildConfig{Store: r.store, Lines: lines}},
+		Drain: &replay.Drain{Store: r.store, Prefix: "failed/", Bucket: "lake", Stream: r.stream, Handed: handed, Log: slog.New(slog.DiscardHandler),
+			Batch: func(_ context.Context, payload []byte) ([]byte, error) {
+				if r.refuse {
+					return []byte(`{"batchItemFailures":[{"itemIdentifier":"17"}]}`), nil
+				}
+				r.batches = append(r.batches, payload)
+				return []byte(`{"batchItemFailures":[]}`), nil
+			}},
+		Again: func(_ context.Context, q replay.Request) error { r.again = append(r.again, q); return nil },
+	})
+	return r
+}
+
+func id(n uint64) lake.ID { return lake.ID{0: byte(n), 15: 1} }
+
+// deliver writes one object of events and registers it.
+func (r *rig) deliver(kind string, day int, positions ...uint64) {
+	r.t.Helper()
+	created := noon + lake.Instant(time.Duration(day)*24*time.Hour/time.Microsecond)
+	var lines []byte
+	for _, n := range positions {
+		lines = raw.Append(lines, fmt.Appendf(nil, `{"event_uuid":"%d","n":%d}`, n, n), &raw.Fields{
+			ID: id(n), Type: []byte(kind), Subtype: []byte("x"), Created: created, Source: "web",
+			Shard: "shardId-0", Position: lake.Pos(n), Received: created,
+		})
+	}
+	r.objects++
+	p := lake.Partition{Name: lake.Name{Type: kind, Subtype: "x"}, Day: created.Day()}
+	key := lake.Key(fmt.Sprintf("raw/%s/delivery-1-%03d.gz", p.Dir(), r.objects))
+	info, err := r.gzip.Create(r.t.Context(), key, lines)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	info.Time = noon + lake.Instant(r.objects)
+	if _, err := arrivals.Register(r.t.Context(), r.ledger, []lake.Info{info}); err != nil {
+		r.t.Fatal(err)
+	}
+	if _, err := r.curator.Once(r.t.Context()); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+func (r *rig) invoke(request string) replay.Report {
+	r.t.Helper()
+	out, err := r.handler.Invoke(r.t.Context(), []byte(request))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	var report replay.Report
+	if err := json.Unmarshal(out, &report); err != nil {
+		r.t.Fatalf("%s: %v", out, err)
+	}
+	return report
+}
+
+func (r *rig) published(want ...uint64) {
+	r.t.Helper()
+	var ids []string
+	for _, n := range want {
+		ids = append(ids, id(n).String())
+	}
+	if !slices.Equal(r.target.ids, ids) {
+		r.t.Fatalf("published %v, want %v", r.target.ids, ids)
+	}
+}
+
+func TestEventsAreSentAgainWithTheirIDs(t *testing.T) {
+	r := newRig(t)
+	r.deliver("account", 0, 1, 2)
+	r.deliver("payment", 0, 3)
+	r.deliver("account", 1, 4)
+	report := r.invoke(`{"target":"stream","types":["account"],"from":"2026-06-01","to":"2026-06-02"}`)
+	r.published(1, 2)
+	if !report.Finished || report.Published.Events != 2 || report.Published.Files != 1 {
+		t.Fatalf("%+v", report)
+	}
+}
+
+func TestWhatDoesNotFitIsHandedOnAndDoneOnce(t *testing.T) {
+	r := newRig(t)
+	for n := range uint64(4) {
+		r.deliver("account", 0, n+1)
+	}
+	r.target.quota = 2
+	first := r.invoke(`{"target":"stream"}`)
+	if first.Finished || len(r.again) != 1 || r.again[0].Cursor != first.Cursor || r.again[0].Calls != 1 {
+		t.Fatalf("%+v, again %+v", first, r.again)
+	}
+	r.target.quota = -1
+	rest, err := json.Marshal(r.again[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if last := r.invoke(string(rest)); !last.Finished {
+		t.Fatalf("%+v", last)
+	}
+	r.published(1, 2, 3, 4)
+}
+
+func TestADryRunPublishesNothing(t *testing.T) {
+	r := newRig(t)
+	r.deliver("account", 0, 1, 2)
+	report := r.invoke(`{"target":"stream","dry_run":true}`)
+	r.published()
+	if report.Published.Files != 1 || report.Published.Bytes == 0 {
+		t.Fatalf("%+v", report)
+	}
+}
+
+func (r *rig) table(name lake.TableName) lake.Table {
+	r.t.Helper()
+	table, err := r.catalog.Table(r.t.Context(), name)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return table
+}
+
+func rows(table lake.Table) (n int64) {
+	for _, f := range table.Files {
+		n += f.Rows
+	}
+	return n
+}
+
+func TestDaysAreRebuiltFromRaw(t *testing.T) {
+	r := newRig(t)
+	r.deliver("account", 0, 1, 2)
+	r.deliver("account", 1, 3)
+	r.deliver("payment", 0, 4)
+	before := r.table("account")
+	_, err := r.catalog.Commit(t.Context(), lake.TableCommit{ // a day is lost
+		Table: "account", Base: before.Snapshot, Schema: before.Schema, Remove: before.Files[:1], Consumed: before.Consumed})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dry := r.invoke(`{"target":"rebuild","types":["account"],"dry_run":true}`)
+	if len(dry.Rebuilt) != 2 || rows(r.table("account")) == 3 {
+		t.Fatalf("%+v", dry)
+	}
+	for range 2 { // a replay that is started twice changes nothing
+		report := r.invoke(`{"target":"rebuild","types":["account"]}`)
+		if !report.Finished || len(report.Rebuilt) != 2 || rows(r.table("account")) != 3 || rows(r.table("payment")) != 1 {
+			t.Fatalf("%+v, %d rows", report, rows(r.table("account")))
+		}
+	}
+	r.deliver("account", 0, 2, 5)
+	if n := rows(r.table("account")); n != 4 {
+		t.Fatalf("%d rows after a rebuild and one new event", n)
+	}
+}
+
+func (r *rig) giveUp(name, text string) string {
+	r.t.Helper()
+	key := lake.Key("failed/" + name)
+	info, err := r.store.Create(r.t.Context(), key, func(w io.Writer) error { _, err := io.WriteString(w, text); return err })
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	body := fmt.Sprintf(`{"Records":[{"eventName":"ObjectCreated:Put","eventTime":"2026-06-01T12:00:00Z","s3":{"bucket":{"name":"lake"},"object":{"key":%q,"size":%d}}}]}`, key, info.Bytes)
+	out, err := json.Marshal(map[string]any{"Records": []any{map[string]string{"messageId": "m", "eventSource": "aws:sqs", "body": body}}})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return string(out)
+}
+
+func (r *rig) left() (n int) {
+	r.t.Helper()
+	for _, err := range r.store.List(r.t.Context(), "failed/") {
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		n++
+	}
+	return n
+}
+
+const gave = `{"version":"1.0","requestContext":{"condition":"RetryAttemptsExhausted"},
+ "KinesisBatchInfo":{"shardId":"shardId-0","startSequenceNumber":"2","endSequenceNumber":"3","batchSize":2,"streamArn":"arn:x"}%s}`
+
+func TestABatchThatWasGivenUpIsSettled(t *testing.T) {
+	r := newRig(t)
+	payload := `{"Records":[]}`
+	quoted, err := json.Marshal(payload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := r.giveUp("a.json", fmt.Sprintf(gave, `,"payload":`+string(quoted)))
+	r.refuse = true
+	out, err := r.handler.Invoke(t.Context(), []byte(told))
+	if err != nil || !bytes.Contains(out, []byte(`"m"`)) || r.left() != 1 {
+		t.Fatalf("%s %v, %d left", out, err, r.left())
+	}
+	r.refuse = false
+	for range 2 { // notifications come twice
+		if out, err = r.handler.Invoke(t.Context(), []byte(told)); err != nil || string(out) != `{"batchItemFailures":[]}` {
+			t.Fatalf("%s %v", out, err)
+		}
+	}
+	if len(r.batches) != 1 || string(r.batches[0]) != payload || r.left() != 0 {
+		t.Fatalf("%q, %d left", r.batches, r.left())
+	}
+}
+
+func TestABatchWithoutItsPayloadIsReadFromTheStream(t *testing.T) {
+	r := newRig(t)
+	var events []lake.Event
+	for n := range 5 {
+		events = append(events, lake.Event{ID: id(uint64(n)), Source: "web", Received: noon,
+			Body: fmt.Appendf(nil, `{"event_uuid":"%d","event_name":"account:x","created_at":1780000000}`, n+1)})
+	}
+	if err := r.stream.Append(t.Context(), events); err != nil {
+		t.Fatal(err)
+	}
+	shards, err := r.stream.Shards(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.giveUp("b.json", bytesReplace(fmt.Sprintf(gave, ""), "shardId-0", string(shards[0].ID)))
+	if report := r.invoke(`{"target":"drain"}`); report.Drained.Batches != 1 || report.Drained.Records != 2 || r.left() != 0 {
+		t.Fatalf("%+v, %d left", report, r.left())
+	}
+	owned := make([]lake.Outcome, 1)
+	for n := range uint64(5) {
+		row := transform.Row{}
+		tr, err := transform.New(transform.DefaultMapping())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if no := tr.Scanner().Scan("web", events[n].Body, noon, &row); no != nil {
+			t.Fatal(no)
+		}
+		claim := []lake.Claim{{ID: row.ID, Position: lake.Pos(100 + n), Time: noon, Fingerprint: row.Fingerprint}}
+		if err := r.ledger.Claim(t.Context(), shards[0].ID, claim, owned); err != nil {
+			t.Fatal(err)
+		}
+		if settled := owned[0] == lake.Taken; settled != (n == 1 || n == 2) {
+			t.Errorf("record %d settled: %v", n+1, settled)
+		}
+	}
+}
+
+func bytesReplace(s, old, with string) string {
+	return string(bytes.ReplaceAll([]byte(s), []byte(old), []byte(with)))
+}
+
+func TestABrokenObjectStaysAndTheOthersAreSettled(t *testing.T) {
+	r := newRig(t)
+	r.giveUp("a.json", `nonsense`)
+	r.giveUp("b.json", fmt.Sprintf(gave, `,"payload":{"Records":[]}`))
+	if _, err := r.handler.Invoke(t.Context(), []byte(`{"target":"drain"}`)); err == nil {
+		t.Fatal("the broken one is no error")
+	}
+	if len(r.batches) != 1 || r.left() != 1 {
+		t.Fatalf("%d settled, %d left", len(r.batches), r.left())
+	}
+}
+
+func TestRequestsThatMakeNoSenseAreRefused(t *testing.T) {
+	r := newRig(t)
+	for _, in := range []string{``, `{}`, `{"target":"everything"}`, `{"target":"stream","from":"yesterday"}`,
+		`{"target":"stream","from":"2026-06-02","to":"2026-06-01"}`, `{"target":"rebuild","from":"2026-06-01T12:00:00Z"}`,
+		`{"target":"rebuild","sources":["web"]}`, `{"target":"stream","cursor":"x"}`} {
+		if _, err := r.handler.Invoke(t.Context(), []byte(in)); !errors.Is(err, lake.ErrInvalid) {
+			t.Errorf("%s: %v", in, err)
+		}
+	}
+	if _, err := r.handler.Invoke(t.Context(), []byte(`{"target":"stream","calls":1000}`)); !errors.Is(err, lake.ErrLimit) {
+		t.Errorf("it goes on for ever: %v", err)
+	}
+}

@@ -1,0 +1,133 @@
+package replay
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/eventlake/lake"
+	stage "github.com/eventlake/lake/replay"
+)
+
+// Targets of a Request.
+const (
+	ToStream  = "stream"  // publish the events again, with their original ids
+	ToRebuild = "rebuild" // make the tables' days again from raw
+	ToDrain   = "drain"   // settle the batches that lambda-ingest gave up
+)
+
+// Request is what a replay is asked for.
+type Request struct {
+	Target  string          `json:"target"`
+	From    string          `json:"from,omitempty"` // event time, inclusive: RFC 3339, or a date
+	To      string          `json:"to,omitempty"`   // exclusive
+	Types   []string        `json:"types,omitempty"`
+	Sources []lake.SourceID `json:"sources,omitempty"` // stream only
+	DryRun  bool            `json:"dry_run,omitempty"`
+	// Cursor is where to go on: what the last call did last. It is set when a
+	// replay hands itself the rest.
+	Cursor string `json:"cursor,omitempty"`
+	// Calls counts the calls of one replay, so that one that gets nowhere ends.
+	Calls int `json:"calls,omitempty"`
+}
+
+// maxCalls ends a replay that would go on for ever: at 15 minutes a call, ten
+// days.
+const maxCalls = 1000
+
+func parseRequest(payload []byte) (r Request, err error) {
+	const hint = `send {"target":"stream"|"rebuild"|"drain","from":"2026-01-01","to":"2026-02-01","types":["account"],"dry_run":true}`
+	if err := json.Unmarshal(payload, &r); err != nil {
+		return r, lake.Errorf(fmt.Errorf("%w: %w", lake.ErrInvalid, err), hint, "the request cannot be read")
+	}
+	if !slices.Contains([]string{ToStream, ToRebuild, ToDrain}, r.Target) {
+		return r, lake.Errorf(lake.ErrInvalid, hint, "target %q", r.Target)
+	}
+	if r.Calls >= maxCalls {
+		return r, lake.Errorf(lake.ErrLimit, "look at why it does not get on, then start it again with its cursor", "a replay of %d calls", r.Calls)
+	}
+	if len(r.Sources) > 0 && r.Target != ToStream {
+		return r, lake.Errorf(lake.ErrInvalid, "leave sources out, or publish to the stream", "a rebuild of some sources")
+	}
+	return r, nil
+}
+
+// window is the request's range.
+func (r *Request) window() (stage.Range, error) {
+	out := stage.Range{Types: r.Types, Sources: r.Sources}
+	var err error
+	if out.From, err = parseTime(r.From); err != nil {
+		return out, err
+	}
+	if out.To, err = parseTime(r.To); err != nil {
+		return out, err
+	}
+	if out.To != 0 && out.To <= out.From {
+		return out, lake.Errorf(lake.ErrInvalid, "make to later than from", "nothing lies between %s and %s", r.From, r.To)
+	}
+	return out, nil
+}
+
+func parseTime(text string) (lake.Instant, error) {
+	if text == "" {
+		return 0, nil
+	}
+	if t, err := time.Parse(time.RFC3339Nano, text); err == nil {
+		return lake.InstantOf(t), nil
+	}
+	day, err := lake.ParseDay(text)
+	if err != nil {
+		return 0, lake.Errorf(lake.ErrInvalid, "write 2026-01-31 or 2026-01-31T12:00:00Z", "time %q", text)
+	}
+	return day.Start(), nil
+}
+
+// days are the whole days of the range; a rebuild takes no parts of days.
+func (r *Request) days() (from, to lake.Day, err error) {
+	w, err := r.window()
+	if err != nil {
+		return 0, 0, err
+	}
+	for _, t := range []lake.Instant{w.From, w.To} {
+		if t != 0 && t != t.Day().Start() {
+			return 0, 0, lake.Errorf(lake.ErrInvalid, "use dates", "a rebuild is of whole days, not from %s to %s", r.From, r.To)
+		}
+	}
+	if w.From != 0 {
+		from = w.From.Day()
+	}
+	if w.To != 0 {
+		to = w.To.Day()
+	}
+	return from, to, nil
+}
+
+// place is where a file stands in the order in which files are published.
+type place struct {
+	received lake.Instant
+	key      lake.Key
+}
+
+func placeOf(f lake.File) place { return place{f.Received, f.Key} }
+
+func (p place) compare(q place) int {
+	return cmp.Or(cmp.Compare(p.received, q.received), cmp.Compare(p.key, q.key))
+}
+
+func (p place) String() string { return strconv.FormatInt(int64(p.received), 10) + " " + string(p.key) }
+
+func parsePlace(cursor string) (p place, err error) {
+	if cursor == "" {
+		return p, nil
+	}
+	received, key, ok := strings.Cut(cursor, " ")
+	n, err := strconv.ParseInt(received, 10, 64)
+	if !ok || err != nil {
+		return p, lake.Errorf(lake.ErrInvalid, "take the cursor of the last answer", "cursor %q", cursor)
+	}
+	return place{lake.Instant(n), lake.Key(key)}, nil
+}
