@@ -63,6 +63,9 @@ func (l *Local) Up(ctx context.Context, sql http.Handler, ready func(url string)
 
 func (l *Local) server(sql http.Handler) (*serve.Server, error) {
 	cfg := l.Config
+	if err := l.registerMetrics(); err != nil {
+		return nil, fmt.Errorf("register metrics: %w", err)
+	}
 	var authenticate api.Authenticator
 	if cfg.KeysRequired() {
 		authenticate = l.Authenticate

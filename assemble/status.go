@@ -35,8 +35,7 @@ type Status struct {
 	Tables          []TableStatus `json:"tables"`
 	DiskFree        int64         `json:"disk_free"` // bytes
 	Upkeep          Upkeep        `json:"upkeep"`
-	// Consumers are the named readers of the stream (lake tail --consumer); the
-	// stream keeps for its retention what they have not read.
+	// Consumers are the named readers of the stream (lake tail --consumer).
 	Consumers []ConsumerStatus `json:"consumers,omitempty"`
 }
 
@@ -95,9 +94,7 @@ func (l *Local) Status(ctx context.Context) (*Status, error) {
 	if s.DiskFree, err = disk.Free(l.Config.Data); err != nil {
 		return nil, err
 	}
-	l.upkeep.statusMu.Lock()
-	s.Upkeep = l.upkeep.last
-	l.upkeep.statusMu.Unlock()
+	s.Upkeep, _ = l.upkeep.state()
 	return s, nil
 }
 

@@ -16,8 +16,33 @@ import (
 // nobody names. One at a time, so that it takes at most about one core.
 type upkeep struct {
 	mu       sync.Mutex // held while files are merged, compacted or rebuilt
-	statusMu sync.Mutex
+	statusMu sync.Mutex // guards what follows
 	last     Upkeep
+	steps    [upkeepSteps]stepCount
+}
+
+// upkeepStep is one kind of upkeep in the background.
+type upkeepStep int
+
+const (
+	mergeStep upkeepStep = iota
+	compactStep
+	tidyStep
+	upkeepSteps
+)
+
+func (s upkeepStep) String() string { return [...]string{"merge_raw", "compact", "tidy"}[s] }
+
+// stepCount counts what the background has done since the start.
+type stepCount struct {
+	runs, failures int64
+	success        lake.Instant // when the step last ended well; 0: never
+}
+
+func (u *upkeep) state() (Upkeep, [upkeepSteps]stepCount) {
+	u.statusMu.Lock()
+	defer u.statusMu.Unlock()
+	return u.last, u.steps
 }
 
 // Upkeep is what upkeep did since the lake was started.
@@ -43,24 +68,40 @@ func (l *Local) runUpkeep(ctx context.Context) error {
 	tidy := time.NewTicker(max(time.Minute, l.Config.Curate.KeepSnapshots/10))
 	defer tidy.Stop()
 	for {
-		var what string
+		var step upkeepStep
 		var err error
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-merge.C:
-			what, err = "merge raw files", l.MergeRaw(ctx)
+			step, err = mergeStep, l.MergeRaw(ctx)
 		case <-compact.C:
-			what = "compact"
+			step = compactStep
 			_, err = l.Compact(ctx, CompactArgs{})
 		case <-tidy.C:
-			what, err = "tidy", l.Tidy(ctx)
+			step, err = tidyStep, l.Tidy(ctx)
 		}
-		if err != nil && ctx.Err() == nil {
-			l.Log.Warn("upkeep failed and will try again", "step", what, "error", err)
-			l.note(func(u *Upkeep) { u.LastError = what + ": " + err.Error() })
+		if ctx.Err() != nil {
+			return nil
 		}
+		l.ran(step, err)
 	}
+}
+
+// ran counts a step that has ended.
+func (l *Local) ran(step upkeepStep, err error) {
+	u := &l.upkeep
+	u.statusMu.Lock()
+	defer u.statusMu.Unlock()
+	c := &u.steps[step]
+	c.runs++
+	if err == nil {
+		c.success = l.Clock()
+		return
+	}
+	c.failures++
+	l.Log.Warn("upkeep failed and will try again", "step", step.String(), "error", err)
+	u.last.LastError = step.String() + ": " + err.Error()
 }
 
 func (l *Local) note(change func(*Upkeep)) {
