@@ -81,6 +81,9 @@ func (r *fileReader) scan(source lake.SourceID, body []byte, received lake.Insta
 	return s.Scan(source, body, received, &r.row)
 }
 
+// readBuffer is for reading a found file, packed and unpacked, in bytes.
+const readBuffer = 256 << 10
+
 // read reads a file whole. Without a ledger only gzip's own checksum and the
 // form of the lines can tell that it is damaged: lake.ErrCorrupt.
 func (r *fileReader) read(ctx context.Context, f found, lines bool) (c contents, err error) {
@@ -93,32 +96,24 @@ func (r *fileReader) read(ctx context.Context, f found, lines bool) (c contents,
 	}
 	defer func() { err = errors.Join(err, obj.Close()) }()
 	crc := crc32.New(crc32.MakeTable(crc32.Castagnoli))
-	in := io.TeeReader(bufio.NewReaderSize(obj, 256<<10), crc)
+	in := io.TeeReader(bufio.NewReaderSize(obj, readBuffer), crc)
 	zip, err := gzip.NewReader(in)
 	if err != nil {
 		return damaged(err)
 	}
 	c.file = lake.File{Key: f.key, Kind: f.Kind, Partition: f.Partition, Shard: f.Shard, Span: f.Span, Bytes: obj.Size()}
-	for scanner := bufio.NewReaderSize(zip, 256<<10); ; {
-		line, err := scanner.ReadBytes('\n')
-		if errors.Is(err, io.EOF) && len(line) == 0 {
-			break
-		}
-		if err != nil && !errors.Is(err, io.EOF) {
-			return damaged(err)
-		}
+	err = raw.Lines(zip, readBuffer, func(line []byte) error {
 		line = bytes.TrimRight(line, "\n")
-		if f.Kind == lake.KindRaw {
-			err = r.rawLine(&c, line)
-		} else {
-			err = r.refusedLine(&c, line)
-		}
-		if err != nil {
-			return damaged(err)
-		}
 		if lines {
-			c.lines = append(c.lines, line)
+			c.lines = append(c.lines, bytes.Clone(line))
 		}
+		if f.Kind == lake.KindRaw {
+			return r.rawLine(&c, line)
+		}
+		return r.refusedLine(&c, line)
+	})
+	if err != nil {
+		return damaged(err)
 	}
 	if _, err := io.Copy(io.Discard, in); err != nil {
 		return damaged(err)

@@ -4,12 +4,10 @@
 package quarantine
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"iter"
 	"time"
 	"unicode/utf8"
@@ -119,34 +117,19 @@ func Write(ctx context.Context, gz *raw.Compressor, shard lake.ShardID, span lak
 // lake.ErrCorrupt.
 func Entries(ctx context.Context, r *raw.Reader, f lake.File) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
-		in, err := r.Open(ctx, f)
-		if err != nil {
-			yield(Entry{}, err)
-			return
-		}
-		err = each(in, raw.BufferSize(f), yield)
-		if err = errors.Join(err, in.Close()); err != nil {
-			yield(Entry{}, err)
-		}
-	}
-}
-
-func each(in io.Reader, buffer int, yield func(Entry, error) bool) error {
-	lines := bufio.NewReaderSize(in, buffer)
-	for {
-		line, err := lines.ReadBytes('\n')
-		if err == io.EOF && len(line) == 0 {
+		stop := errors.New("the caller has enough")
+		err := r.EachLine(ctx, f, func(line []byte) error {
+			var e Entry
+			if err := json.Unmarshal(line, &e); err != nil {
+				return fmt.Errorf("quarantine entry: %w: %w", err, lake.ErrCorrupt)
+			}
+			if !yield(e, nil) {
+				return stop
+			}
 			return nil
-		}
-		if err != nil && err != io.EOF {
-			return err
-		}
-		var e Entry
-		if err := json.Unmarshal(line, &e); err != nil {
-			return fmt.Errorf("quarantine entry: %w: %w", err, lake.ErrCorrupt)
-		}
-		if !yield(e, nil) {
-			return nil
+		})
+		if err != nil && !errors.Is(err, stop) {
+			yield(Entry{}, err)
 		}
 	}
 }

@@ -29,8 +29,15 @@ func (r *Reader) EachLine(ctx context.Context, f lake.File, each func(line []byt
 		return err
 	}
 	defer func() { err = errors.Join(err, in.Close()) }()
+	return Lines(in, BufferSize(f), each)
+}
+
+// Lines gives every line of a text with its newline, of any length, until each
+// returns an error. The last may be without a newline. A line is valid until
+// each returns. buffer is for reading, in bytes.
+func Lines(in io.Reader, buffer int, each func(line []byte) error) error {
 	var line []byte
-	br := bufio.NewReaderSize(in, BufferSize(f))
+	br := bufio.NewReaderSize(in, buffer)
 	for {
 		part, err := br.ReadSlice('\n')
 		line = append(line, part...)
