@@ -54,7 +54,11 @@ func (e *examination) tablesOf(ctx context.Context, c *catalog.Catalog, dirs int
 		return err
 	}
 	for _, q := range checked.Problems {
-		p.problem("%s%s", q, rebuildAdvice(q))
+		what := q.String() + rebuildAdvice(q)
+		if q.Harm == catalog.HarmHistory {
+			what += " (only older states of the table need it)"
+		}
+		p.problem("%s", what)
 		p.needs.database = p.needs.database || q.Harm == catalog.HarmDatabase
 		p.needs.mend = p.needs.mend || q.Harm == catalog.HarmCurrent || q.Harm == catalog.HarmHistory
 	}

@@ -15,10 +15,14 @@ type RebuildStep struct {
 	Done       int                `json:"done"`
 	Total      int                `json:"total"`
 	Difference *curate.Difference `json:"difference,omitempty"`
+	// Unreadable comes with the difference: files that were left out of it.
+	Unreadable []replay.Unreadable `json:"unreadable,omitempty"`
 }
 
 // opRebuild rebuilds the chosen tables one after another. Raw merging and
-// compaction wait meanwhile; ingest and curate do not.
+// compaction wait meanwhile; ingest and curate do not. After a crash between a
+// swap and what follows it, unreadable files are left to older snapshots, which
+// expire.
 func (l *Local) opRebuild(ctx context.Context, o replay.RebuildOptions, emit func(any)) (any, error) {
 	l.upkeep.mu.Lock()
 	defer l.upkeep.mu.Unlock()
@@ -30,10 +34,18 @@ func (l *Local) opRebuild(ctx context.Context, o replay.RebuildOptions, emit fun
 	done := []replay.Rebuilt{}
 	for _, name := range tables {
 		out, err := r.Table(ctx, name, o,
-			func(b replay.Rebuilt) { emit(RebuildStep{Table: name, Difference: &b.Difference}) },
+			func(b replay.Rebuilt) {
+				emit(RebuildStep{Table: name, Difference: &b.Difference, Unreadable: b.Unreadable})
+			},
 			func(n, total int) { emit(RebuildStep{Table: name, Done: n, Total: total}) })
 		if err != nil {
 			return nil, err
+		}
+		if out.Swapped && len(out.Unreadable) > 0 {
+			// Older snapshots still name the files; nobody could read those either.
+			if err := l.Catalog.ForgetHistory(ctx, name); err != nil {
+				return nil, err
+			}
 		}
 		done = append(done, out)
 	}

@@ -3,8 +3,11 @@ package e2e
 import (
 	"bytes"
 	"math/rand/v2"
+	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -81,4 +84,57 @@ func killDuring(t *testing.T, s *server, args []string, after time.Duration) boo
 	time.Sleep(after) // the moment of the kill is what is varied
 	s.kill()
 	return cmd.Wait() != nil
+}
+
+// TestARebuildReplacesFilesThatCannotBeRead loses Parquet files of a stopped
+// and of a running lake and does what lake verify says then.
+func TestARebuildReplacesFilesThatCannotBeRead(t *testing.T) {
+	data, events := stopped(t)
+	rows := rowsOf(t, data)
+	lose := func(missing, damaged string) []string {
+		if err := os.Remove(first(t, filepath.Join(data, "tables", missing, "data", "*", "*.parquet"))); err != nil {
+			t.Fatal(err)
+		}
+		damage(t, first(t, filepath.Join(data, "tables", damaged, "data", "*", "*.parquet")))
+		out, _, exit := run(t, "verify", "--data", data)
+		commands := regexp.MustCompile(`lake (rebuild --type \S+ --from \S+ --to \S+)`).FindAllStringSubmatch(out, -1)
+		if exit != 1 || len(commands) != 2 {
+			t.Fatalf("verify: exit %d, it names %q\n%s", exit, commands, out)
+		}
+		return []string{commands[0][1], commands[1][1]}
+	}
+	replace := func(commands []string) {
+		for _, c := range commands {
+			args := append(strings.Fields(c), "--data", data)
+			before := must(t, append(args, "--dry-run")...)
+			after := must(t, args...)
+			for _, out := range []string{before, after} {
+				if !strings.Contains(out, "cannot be read; the rows of ") || !strings.Contains(out, ".parquet") {
+					t.Errorf("%s\n%s", c, out)
+				}
+			}
+			if !strings.Contains(before, "not swapped") || !strings.Contains(after, "swapped, ") {
+				t.Errorf("%s\n%s%s", c, before, after)
+			}
+		}
+		verify(t, data, "after "+strings.Join(commands, " and "))
+		if got := rowsOf(t, data); got != rows {
+			t.Errorf("rows were %s and are %s", rows, got)
+		}
+	}
+	commands := lose("lesson", "payment")
+	if out, _, exit := run(t, "doctor", "--data", data); exit != 1 || !strings.Contains(out, "lake "+commands[0]) {
+		t.Errorf("doctor: exit %d\n%s", exit, out)
+	}
+	replace(commands)
+	must(t, "doctor", "--data", data)
+
+	s := up(t, data)
+	commands = lose("account", "quiz")
+	must(t, "send", "--data", data, "--url", s.url(""), events) // duplicates, while a file is gone
+	replace(commands)
+	s.settle()
+	s.stop()
+	verify(t, data, "stopped again")
+	must(t, "doctor", "--data", data)
 }

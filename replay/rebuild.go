@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/eventlake/lake"
 	"github.com/eventlake/lake/curate"
@@ -37,12 +38,21 @@ func (o RebuildOptions) holds(d lake.Day) bool {
 type Rebuilt struct {
 	Table      lake.TableName    `json:"table"`
 	Difference curate.Difference `json:"difference"`
-	RawFiles   int               `json:"raw_files"`
-	Rows       int64             `json:"rows"` // of the rebuilt part
-	Swapped    bool              `json:"swapped"`
+	// Unreadable are the old files that could not be compared: they are missing
+	// or damaged, and the rows from raw take their place.
+	Unreadable []Unreadable `json:"unreadable"`
+	RawFiles   int          `json:"raw_files"`
+	Rows       int64        `json:"rows"` // of the rebuilt part
+	Swapped    bool         `json:"swapped"`
 	// Since is the rows that came in while the table was rebuilt.
 	Since    int64           `json:"rows_since"`
 	Snapshot lake.SnapshotID `json:"snapshot"` // after the swap
+}
+
+// Unreadable is a data file of the table that cannot be read.
+type Unreadable struct {
+	File lake.DataFile `json:"file"`
+	Why  string        `json:"why"`
 }
 
 // Tables lists the tables that the options choose.
@@ -62,6 +72,7 @@ func (r *Rebuilder) Tables(ctx context.Context, o RebuildOptions) ([]lake.TableN
 // came in meanwhile is added and one table commit swaps the files. The lake
 // goes on ingesting all the time. A crash at any point leaves the old table or
 // the new one; side files that no snapshot names are removed by maintenance.
+// Old data files need not be readable.
 func (r *Rebuilder) Table(ctx context.Context, name lake.TableName, o RebuildOptions, show func(Rebuilt), progress func(done, total int)) (out Rebuilt, err error) {
 	out.Table = name
 	base, err := r.Catalog.Table(ctx, name)
@@ -86,9 +97,7 @@ func (r *Rebuilder) Table(ctx context.Context, name lake.TableName, o RebuildOpt
 		}
 	}()
 	out.RawFiles, out.Rows = len(raws), built.Rows
-	out.Difference, err = curate.Diff(ctx, c.Store,
-		curate.Side{Schema: base.Schema, Files: o.inRange(base.Files)}, curate.Side{Schema: built.Schema, Files: built.Files})
-	if err != nil {
+	if err := out.compare(ctx, c.Store, curate.Side{Schema: base.Schema, Files: o.inRange(base.Files)}, &built); err != nil {
 		return out, fmt.Errorf("compare %s: %w", name, err)
 	}
 	if show != nil {
@@ -102,6 +111,45 @@ func (r *Rebuilder) Table(ctx context.Context, name lake.TableName, o RebuildOpt
 		return out, fmt.Errorf("swap %s: %w", name, err)
 	}
 	return out, nil
+}
+
+// compare fills in the difference. When the old files cannot all be read it
+// finds out which, and compares the others.
+func (out *Rebuilt) compare(ctx context.Context, store lake.Store, old curate.Side, built *curate.Built) (err error) {
+	out.Unreadable = []Unreadable{}
+	next := curate.Side{Schema: built.Schema, Files: built.Files}
+	out.Difference, err = curate.Diff(ctx, store, old, next)
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	var readable []lake.DataFile
+	for _, f := range old.Files {
+		why := unreadable(ctx, store, f)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if why == nil {
+			readable = append(readable, f)
+			continue
+		}
+		out.Unreadable = append(out.Unreadable, Unreadable{f, strings.TrimPrefix(why.Error(), "data file "+string(f.Key)+": ")})
+	}
+	if len(out.Unreadable) == 0 {
+		return err // it was not for a file of the table
+	}
+	old.Files = readable
+	out.Difference, err = curate.Diff(ctx, store, old, next)
+	return err
+}
+
+// unreadable says why a data file cannot be read, nil when it can.
+func unreadable(ctx context.Context, store lake.Store, f lake.DataFile) error {
+	for _, err := range curate.Rows(ctx, store, f) {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // swap adds what came in since built and commits. keep reports whether the

@@ -22,7 +22,8 @@ func newRebuild(a *app) *cobra.Command {
 		Use: "rebuild", Short: "Make tables again from raw: show the difference, then swap",
 		Long: `Make tables again from raw with today's rules, on the side. The difference is shown first: rows and columns
 by type and day. Then one table commit swaps the files; with --dry-run it stops before. The lake goes on
-taking events in meanwhile. A rebuild cannot lose or double an event, whenever it is interrupted.`,
+taking events in meanwhile. A rebuild cannot lose or double an event, whenever it is interrupted. It also
+repairs: a Parquet file that is missing or damaged is named, and its rows come from raw.`,
 		Example: "  lake rebuild --dry-run\n  lake rebuild --type account\n  lake rebuild --type account --from 2026-03-01 --to 2026-03-08",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -48,7 +49,7 @@ taking events in meanwhile. A rebuild cannot lose or double an event, whenever i
 						bar.at(int64(st.Done), int64(st.Total))
 					} else if !a.json {
 						bar.done()
-						a.printDifference(st.Table, st.Difference)
+						a.printDifference(st.Table, st.Difference, st.Unreadable)
 						bar = a.progress("rebuild", "raw files")
 					}
 				}, &done)
@@ -88,12 +89,15 @@ func parseDay(s string) (lake.Day, error) {
 	return day, nil
 }
 
-func (a *app) printDifference(name lake.TableName, d *curate.Difference) {
-	if d.Same() {
+func (a *app) printDifference(name lake.TableName, d *curate.Difference, lost []replay.Unreadable) {
+	if d.Same() && len(lost) == 0 {
 		fmt.Fprintf(a.out, "%s: no difference\n", name)
 		return
 	}
 	fmt.Fprintf(a.out, "%s:\n", name)
+	for _, l := range lost {
+		fmt.Fprintf(a.out, "  the old file %s cannot be read; the rows of %s that raw has replace its %s: %s\n", l.File.Key, l.File.Day, count(l.File.Rows), l.Why)
+	}
 	for _, l := range []struct {
 		what    string
 		columns []string
