@@ -1,0 +1,254 @@
+package audit_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/eventlake/lake"
+	"github.com/eventlake/lake/arrivals"
+	"github.com/eventlake/lake/curate"
+	"github.com/eventlake/lake/ingest"
+	"github.com/eventlake/lake/laketest/memory"
+	"github.com/eventlake/lake/lambda/audit"
+	"github.com/eventlake/lake/raw"
+	"github.com/eventlake/lake/transform"
+)
+
+var noon = lake.InstantOf(time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC))
+
+// receipts keeps them as DynamoDB does: by shard and first record.
+type receipts map[string]lake.Receipt
+
+func (b receipts) Record(_ context.Context, r lake.Receipt) error {
+	b[string(r.Shard)+r.First.String()] = r
+	return nil
+}
+
+func (b receipts) Receipts(_ context.Context, from, to lake.Instant) iter.Seq2[lake.Receipt, error] {
+	return func(yield func(lake.Receipt, error) bool) {
+		for _, k := range slices.Sorted(maps.Keys(b)) {
+			if r := b[k]; r.Time >= from && r.Time < to && !yield(r, nil) {
+				return
+			}
+		}
+	}
+}
+
+// rig is a lake that took in a stream, and its audit.
+type rig struct {
+	t        *testing.T
+	stream   *memory.Stream
+	ledger   *memory.Ledger
+	store    *memory.Store
+	catalog  *memory.Catalog
+	curator  *curate.Curator
+	receipts receipts
+	handed   *ingest.Handed
+	handler  *audit.Handler
+	at       lake.Position
+	n        int
+}
+
+const shard lake.ShardID = "shard-000"
+
+func newRig(t *testing.T) *rig {
+	t.Helper()
+	r := &rig{t: t, stream: memory.NewStream(1), ledger: memory.NewLedger(time.Hour), store: memory.NewStore(), catalog: memory.NewCatalog(), receipts: receipts{}}
+	gz, err := raw.NewCompressor(r.store, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tr, err := transform.New(transform.DefaultMapping())
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := raw.NewReader(r.store, nil)
+	if r.curator, err = curate.New(curate.Config{Backlog: r.ledger, Store: r.store, Catalog: r.catalog, Lines: lines}); err != nil {
+		t.Fatal(err)
+	}
+	r.handed = ingest.NewHanded(func(s lake.ShardID) *ingest.Core {
+		return ingest.NewCore(s, r.ledger, func(lake.SourceID) *transform.Transformer { return tr },
+			ingest.NewNames(ingest.Caps{Types: 9, Subtypes: 9}, nil), raw.NewWriter(gz, nil), gz, raw.NewMemory(1<<20))
+	}, r.receipts)
+	r.handler = audit.New(audit.Config{Receipts: r.receipts, Stream: r.stream, Ledger: r.ledger, Store: r.store, Catalog: r.catalog, Lines: lines,
+		Clock: func() lake.Instant { return noon.Add(3 * time.Hour) }})
+	return r
+}
+
+// send stores events of the names at the time; a name of "" is no event.
+func (r *rig) send(at lake.Instant, names ...string) {
+	r.t.Helper()
+	var events []lake.Event
+	for _, name := range names {
+		body := fmt.Sprintf(`{"event_uuid":"%d","event_name":%q,"created_at":%d}`, r.n, name, int64(noon)/1_000_000)
+		if r.n++; name == "" {
+			body = "nonsense"
+		}
+		events = append(events, lake.Event{Source: "web", Received: at, Body: []byte(body)})
+	}
+	if err := r.stream.Append(r.t.Context(), events); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// batch reads what is new in the stream.
+func (r *rig) batch() []lake.Record {
+	r.t.Helper()
+	var b lake.Batch
+	if err := r.stream.Read(r.t.Context(), shard, r.at, 1<<20, &b); err != nil {
+		r.t.Fatal(err)
+	}
+	r.at = b.Records[len(b.Records)-1].Position
+	return b.Records
+}
+
+// take settles what is new in the stream, and makes tables of it.
+func (r *rig) take() {
+	r.t.Helper()
+	batch := r.batch()
+	if n, _, err := r.handed.Settle(r.t.Context(), shard, batch); err != nil || n != len(batch) {
+		r.t.Fatal(n, err)
+	}
+	r.curate()
+}
+
+func (r *rig) curate() {
+	r.t.Helper()
+	var objects []lake.Info
+	for info, err := range r.store.List(r.t.Context(), "raw/") {
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		info.Time = noon.Add(20 * time.Minute)
+		objects = append(objects, info)
+	}
+	if _, err := arrivals.Register(r.t.Context(), r.ledger, objects); err != nil {
+		r.t.Fatal(err)
+	}
+	if _, err := r.curator.Once(r.t.Context()); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+func (r *rig) audit() audit.Report {
+	r.t.Helper()
+	out, err := r.handler.Invoke(r.t.Context(), []byte(`{"stream":true}`))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	var report audit.Report
+	if err := json.Unmarshal(out, &report); err != nil {
+		r.t.Fatal(err)
+	}
+	return report
+}
+
+func (r *rig) gap(want int64, problems ...string) audit.Report {
+	r.t.Helper()
+	report := r.audit()
+	if report.Gap != want || len(report.Problems) != len(problems) {
+		r.t.Fatalf("%+v, want a gap of %d", report, want)
+	}
+	for i, p := range problems {
+		if !strings.Contains(report.Problems[i], p) {
+			r.t.Fatalf("%q, want %q", report.Problems[i], p)
+		}
+	}
+	return report
+}
+
+func TestBooksThatBalance(t *testing.T) {
+	r := newRig(t)
+	r.send(noon, "account:x", "Payment-X:y", "", "account:x")
+	r.take()
+	r.n = 0
+	r.send(noon.Add(10*time.Minute), "account:x") // a copy of the first
+	r.send(noon.Add(61*time.Minute), "account:x") // of another hour
+	r.take()
+	report := r.gap(0)
+	if report.From != noon || report.To != noon.Add(time.Hour) || report.Streamed == 0 {
+		t.Fatalf("%+v", report)
+	}
+	var sum audit.Row
+	for _, row := range report.Rows {
+		sum.Add(row.Tally)
+		sum.Raw += row.Raw
+		sum.Table += row.Table
+	}
+	if sum.Unique != 3 || sum.Duplicate != 1 || sum.Quarantined != 1 || sum.Raw != 3 || sum.Table != 3 {
+		t.Fatalf("%+v", report.Rows)
+	}
+}
+
+func TestABatchThatIsDeliveredTwiceIsNoGap(t *testing.T) {
+	r := newRig(t)
+	r.send(noon, "account:x", "account:x")
+	batch := slices.Clone(r.batch())
+	for _, cut := range []int{2, 1} { // whole, and once more in part
+		if _, _, err := r.handed.Settle(t.Context(), shard, batch[:cut]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, _, err := r.handed.Settle(t.Context(), shard, batch[1:]); err != nil {
+		t.Fatal(err)
+	}
+	r.curate()
+	if report := r.gap(0); report.Rows[0].Repeats != 2 || report.Rows[0].Unique != 2 {
+		t.Fatalf("%+v", report.Rows)
+	}
+}
+
+func TestRecordsThatWerePassedOverAreAGap(t *testing.T) {
+	r := newRig(t)
+	r.send(noon, "account:x")
+	r.take()
+	r.send(noon, "account:x", "account:x")
+	r.batch() // nobody settles it
+	r.send(noon, "account:x")
+	r.take()
+	r.gap(2, "2 records from 2 on have no receipt")
+}
+
+func TestALostObjectIsNamed(t *testing.T) {
+	r := newRig(t)
+	r.send(noon, "account:x", "account:x", "payment:x")
+	r.take()
+	for info, err := range r.store.List(t.Context(), "raw/event_type=account") {
+		if err != nil || r.store.Delete(t.Context(), info.Key) != nil {
+			t.Fatal(err)
+		}
+	}
+	r.gap(2, "raw/event_type=account/event_subtype=x/year=2026/month=06/day=01/", "2 events are unique by their receipts, 0 are in raw")
+}
+
+func TestEventsThatAreNotInTheTableAreAGap(t *testing.T) {
+	r := newRig(t)
+	r.send(noon, "account:x", "account:x")
+	r.take()
+	table, err := r.catalog.Table(t.Context(), "account")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.catalog.Commit(t.Context(), lake.TableCommit{Table: "account", Base: table.Snapshot, Schema: table.Schema,
+		Remove: table.Files, Consumed: table.Consumed}); err != nil {
+		t.Fatal(err)
+	}
+	r.gap(2, "table account lacks 2 events that are in raw")
+}
+
+func TestHoursThatAreNoneAreRefused(t *testing.T) {
+	r := newRig(t)
+	for _, in := range []string{`x`, `{"from":"today"}`, `{"from":"2026-06-01T12:30:00Z"}`, `{"from":"2026-06-01T12:00:00Z","to":"2026-06-01T12:00:00Z"}`} {
+		if _, err := r.handler.Invoke(t.Context(), []byte(in)); !errors.Is(err, lake.ErrInvalid) {
+			t.Errorf("%s: %v", in, err)
+		}
+	}
+}
