@@ -13,8 +13,8 @@ import (
 //
 // Give the SDK's client aws.NopRetryer then, else each try is three.
 type Retry struct {
-	// Tries bounds the calls, the first included. Default 10; negative means
-	// until the context ends.
+	// Tries bounds the calls, the first included. Default: as many as there is
+	// time for before the context's deadline, and 10 in a context without one.
 	Tries int
 	// Base is the longest pause before the second try; each further one may be
 	// twice as long, up to Max. Defaults 50 ms and 2 s.
@@ -50,7 +50,8 @@ func (r *Retry) Do(ctx context.Context, call func(context.Context) error) error 
 // has what time is left for other things.
 func (r *Retry) Pause(ctx context.Context, try int) (pause time.Duration, ok bool) {
 	tries, base, longest := r.Tries, r.Base, r.Max
-	if tries == 0 {
+	deadline, bounded := ctx.Deadline()
+	if tries == 0 && !bounded {
 		tries = 10
 	}
 	if base <= 0 {
@@ -67,7 +68,6 @@ func (r *Retry) Pause(ctx context.Context, try int) (pause time.Duration, ok boo
 		longest = grown
 	}
 	pause = rand.N(longest) + 1
-	deadline, bounded := ctx.Deadline()
 	return pause, !bounded || time.Until(deadline) > pause
 }
 

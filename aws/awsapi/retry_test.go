@@ -66,7 +66,7 @@ func TestRetryGivesUp(t *testing.T) {
 // TestRetryLeavesTimeBeforeTheDeadline: a pause that would end behind the
 // deadline is not begun.
 func TestRetryLeavesTimeBeforeTheDeadline(t *testing.T) {
-	r := awsapi.Retry{Tries: -1, Base: time.Hour, Max: time.Hour}
+	r := awsapi.Retry{Base: time.Hour, Max: time.Hour}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
 	calls := 0
@@ -76,8 +76,29 @@ func TestRetryLeavesTimeBeforeTheDeadline(t *testing.T) {
 	}
 }
 
+// TestRetryUsesTheTimeThatThereIs: a deadline bounds the tries better than a
+// number; without one there must be a number.
+func TestRetryUsesTheTimeThatThereIs(t *testing.T) {
+	long, cancel := context.WithTimeout(t.Context(), time.Hour)
+	defer cancel()
+	for ctx, want := range map[context.Context]int{long: 100, t.Context(): 10} {
+		r := awsapi.Retry{}
+		patient(&r)
+		calls := 0
+		err := r.Do(ctx, func(context.Context) error {
+			if calls++; calls == 100 {
+				return nil
+			}
+			return generic("SlowDown", "")
+		})
+		if calls != want || (err == nil) != (want == 100) {
+			t.Errorf("%v after %d calls, want %d", err, calls, want)
+		}
+	}
+}
+
 func TestRetryEndsWithTheContext(t *testing.T) {
-	r := awsapi.Retry{Tries: -1, Base: time.Hour, Max: time.Hour}
+	r := awsapi.Retry{Base: time.Hour, Max: time.Hour}
 	ctx, cancel := context.WithCancel(t.Context())
 	calls := 0
 	err := r.Do(ctx, func(context.Context) error {
