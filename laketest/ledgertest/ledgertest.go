@@ -20,6 +20,9 @@ type Adapter struct {
 	// Position makes the n-th position of a shard, n from 1; lake.Pos when nil.
 	// Position 0 is always the zero position.
 	Position func(n uint64) lake.Position
+	// Brief makes the suites count in tens instead of thousands, for backends
+	// that answer slowly. The cases are the same.
+	Brief bool
 }
 
 // The suites' times: a start, and how long claims live.
@@ -39,16 +42,25 @@ type life struct {
 	l     lake.Ledger
 	again func() lake.Ledger
 	pos   func(uint64) lake.Position
+	brief bool
 }
 
 func (a Adapter) begin(t *testing.T) *life {
 	t.Helper()
-	f := &life{t: t, pos: a.Position}
+	f := &life{t: t, pos: a.Position, brief: a.Brief}
 	if f.pos == nil {
 		f.pos = lake.Pos
 	}
 	f.l, f.again = a.Start(t, ttl)
 	return f
+}
+
+// many is how often a case does something that gets interesting in numbers.
+func (f *life) many(n, brief int) int {
+	if f.brief {
+		return brief
+	}
+	return n
 }
 
 func (f *life) restart() { f.l = f.again() }

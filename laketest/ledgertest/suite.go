@@ -169,7 +169,8 @@ func spanOfClaims(f *life) {
 }
 
 func concurrentClaims(f *life) {
-	const workers, ids = 8, 200
+	const workers = 8
+	ids := f.many(200, 20)
 	owned := make([][]lake.Outcome, workers)
 	var wg sync.WaitGroup
 	for w := range workers {
@@ -304,8 +305,8 @@ func addTwice(f *life) {
 
 func fileOrder(f *life) {
 	var want []lake.Key
-	const commits = 700
-	for i := range uint64(commits) {
+	commits := uint64(f.many(700, 40))
+	for i := range commits {
 		key := lake.Key(fmt.Sprintf("k%04d", (i*389)%commits))
 		f.commit(lake.Commit{Shard: shardA, Span: f.span(i, i+1), Add: []lake.File{f.file(key, shardA, i, i+1)}})
 		want = append(want, key)
@@ -383,12 +384,12 @@ func journalStays(f *life) {
 // journalConsistent commits one file and one event a position, and looks
 // whether any journal ever shows another number of either.
 func journalConsistent(f *life) {
-	const commits = 200
+	commits := uint64(f.many(200, 25))
 	done := make(chan struct{})
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		defer close(done)
-		for i := range uint64(commits) {
+		for i := range commits {
 			err := f.l.Commit(f.t.Context(), lake.Commit{
 				Shard: shardA, Span: f.span(i, i+1),
 				Add:   []lake.File{f.file(lake.Key(fmt.Sprint("k", i)), shardA, i, i+1)},
@@ -420,13 +421,14 @@ func journalConsistent(f *life) {
 }
 
 func concurrentCommits(f *life) {
-	const shards, commits = 4, 25
+	const shards = 4
+	commits := uint64(f.many(25, 5))
 	var wg sync.WaitGroup
 	for s := range shards {
 		shard := lake.ShardID(fmt.Sprintf("shard-%03d", s))
 		wg.Go(func() {
 			out := make([]lake.Outcome, 1)
-			for i := range uint64(commits) {
+			for i := range commits {
 				c := []lake.Claim{f.claim(uint64(s)*commits+i, i+1, 0, 7)}
 				if err := f.l.Claim(f.t.Context(), shard, c, out); err != nil || out[0] != lake.Owned {
 					f.t.Errorf("claim: %v %v", out, err)
@@ -441,7 +443,7 @@ func concurrentCommits(f *life) {
 	f.restart()
 	for s := range shards {
 		f.position(lake.ShardID(fmt.Sprintf("shard-%03d", s)), commits)
-		for i := range uint64(commits) {
+		for i := range commits {
 			f.one("other", f.claim(uint64(s)*commits+i, 1, 0, 7), lake.Taken)
 		}
 	}
@@ -476,10 +478,10 @@ func endedContext(f *life) {
 }
 
 func manyClaims(f *life) {
-	const ids = 3000
+	ids := uint64(f.many(3000, 60))
 	claims := make([]lake.Claim, 0, 2*ids)
 	want := make([]lake.Outcome, 0, 2*ids)
-	for i := range uint64(ids) {
+	for i := range ids {
 		claims = append(claims, f.claim(i, 2*i+1, 0, 7), f.claim(i, 2*i+2, 0, 7))
 		want = append(want, lake.Owned, lake.Taken)
 	}

@@ -1,0 +1,36 @@
+// Package dynamodb is the ledger on Amazon DynamoDB: lake.Ledger, lake.Backlog
+// and lake.Receipts in two tables. Tables says how they are made.
+//
+// # Claims
+//
+// One item an ID: id (B), o (S, the owner "shard/position"), f (N, the
+// fingerprint), e (N, when the claim expires, in unix seconds; the table's TTL
+// attribute). A claim is one conditional put: it is taken when nobody has the
+// ID, when the owner is the very same record, or when the owner's claim has
+// expired by the log time of the one that asks. A refused put returns the item
+// that is in the way, which costs nothing more. DynamoDB deletes expired items
+// days late, so the condition never relies on it.
+//
+// # Ledger
+//
+// Every shard has a log of its own, so shards do not wait for each other:
+//
+//	pk               sk               what
+//	shard            <shard>          the head: p position, n commits, c checkpoint, t time, w token of the last commit
+//	commit#<shard>   <number>         one commit: w token, b content, or o the object that holds it
+//	checkpoint#<sh>  <number>         all commits up to this one, folded: b, or o
+//	curated          <shard>          p: the curated mark
+//	receipt#<shard>  <first position> b: what became of a batch that was handed over
+//	receipts         <hour>#<shard>   f: the first position of the hour, where reading begins
+//
+// A commit is one transaction that replaces the head, on condition that it is
+// still the one that was read, and puts the next commit item. That is THE
+// commit point; whoever read an older head loses. The order of commits of
+// different shards is that of their times, which are made to grow in each
+// shard and in each process.
+//
+// Now and then a commit writes a checkpoint and removes the items before it, so
+// that a log is read in a time that depends on what is live, not on its age.
+// Contents are compressed JSON; large ones lie in a lake.Store under "ledger/",
+// written before the item that names them.
+package dynamodb
