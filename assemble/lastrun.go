@@ -20,7 +20,8 @@ type LastRun struct {
 	// Config is the absolute path of the configuration file; where none was
 	// named, of the one that would have been read.
 	Config string `json:"config"`
-	Found  bool   `json:"found"` // there was such a file; false: the defaults
+	Found  bool   `json:"found"`            // there was such a file; false: the defaults
+	SHA256 string `json:"sha256,omitempty"` // of the file, in hex
 }
 
 // Remember keeps how the lake is run, durably, for ReadLastRun.

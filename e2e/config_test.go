@@ -99,3 +99,29 @@ func TestLakeUpSaysThatItsFileIsAnotherOne(t *testing.T) {
 		t.Errorf("it says %s", log)
 	}
 }
+
+func TestARunningLakeSaysThatItsFileHasChanged(t *testing.T) {
+	data, dir := filepath.Join(t.TempDir(), "lake"), t.TempDir()
+	config := filepath.Join(dir, "lake.yaml")
+	write(t, config, "log: {level: warn}\n")
+	s := up(t, data, "--config", config)
+	says := func(want bool) {
+		t.Helper()
+		_, errs, exit := runIn(t, dir, nil, "status", "--data", data)
+		if exit != 0 || strings.Contains(errs, "restart the lake") != want {
+			t.Errorf("exit %d\n%s", exit, errs)
+		}
+	}
+	says(false)
+	write(t, config, "log: {level: info}\n")
+	says(true)
+	if err := os.Remove(config); err != nil {
+		t.Fatal(err)
+	}
+	says(true)
+	write(t, config, "log: {level: warn}\n")
+	says(false)
+	write(t, config, "log: {level: info}\n")
+	s.stop()
+	says(false)
+}

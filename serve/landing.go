@@ -17,6 +17,14 @@ func newLanding(routes map[string]http.Handler) landing {
 	return landing{slices.DeleteFunc(slices.Sorted(maps.Keys(routes)), func(p string) bool { return p == "/v1/events" })}
 }
 
+// known says in a few words what a route is for.
+func known(pattern string) (line string, ok bool) {
+	if pattern == "/v1/sql" {
+		return "POST /v1/sql      a statement that reads; the answer as JSON, CSV, NDJSON or a table", true
+	}
+	return "", false
+}
+
 // ServeHTTP implements http.Handler.
 func (l landing) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Path != "/" {
@@ -51,6 +59,10 @@ and find it a few seconds later:
   GET  /metrics     for Prometheus
 `, base)
 	for _, pattern := range l.routes {
-		_, _ = fmt.Fprintf(w, "       %s\n", pattern) // as above
+		line, ok := known(pattern)
+		if !ok {
+			line = "     " + pattern
+		}
+		_, _ = fmt.Fprintf(w, "  %s\n", line) // as above
 	}
 }

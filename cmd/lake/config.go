@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -52,7 +54,11 @@ func (a *app) configToRun(over config.Overrides) (config.Config, assemble.LastRu
 	if run.Config, err = filepath.Abs(run.Config); err != nil {
 		return cfg, run, err
 	}
-	run.Found, err = exists(run.Config)
+	text, err := os.ReadFile(run.Config)
+	if errors.Is(err, fs.ErrNotExist) {
+		return cfg, run, nil
+	}
+	run.Found, run.SHA256 = true, checksum(text)
 	return cfg, run, err
 }
 
@@ -103,44 +109,45 @@ func (a *app) lastConfig(data string) (string, error) {
 	if err != nil || !ok {
 		return "", err
 	}
-	here, err := filepath.Abs(config.FileName)
-	if err != nil || here == run.Config {
+	_, running, err := disk.ReadLock(data)
+	if err != nil {
 		return "", err
 	}
-	there, err := os.ReadFile(run.Config)
-	if errors.Is(err, fs.ErrNotExist) {
-		if !run.Found {
-			a.noteConfig(data, "no configuration file, as the lake was last run", nil)
-			return os.DevNull, nil
-		}
-		return "", lake.Errorf(lake.ErrNotFound, "put it back, or name another: --config FILE ("+os.DevNull+" is the defaults)",
-			"the configuration %s, with which the lake in %s was last run", run.Config, data)
-	}
-	if err != nil {
+	text, err := os.ReadFile(run.Config)
+	gone := errors.Is(err, fs.ErrNotExist)
+	if err != nil && !gone {
 		return "", fmt.Errorf("read the configuration that the lake was last run with: %w", err)
 	}
-	a.noteConfig(data, run.Config+", with which the lake was last run", there)
-	return run.Config, nil
+	if running && checksum(text) != run.SHA256 {
+		fmt.Fprintf(a.err, "%s is not as it was when the lake was started; restart the lake to use it\n", run.Config)
+	}
+	here, err := filepath.Abs(config.FileName)
+	switch {
+	case err != nil:
+		return "", err
+	case gone && run.Found && !running:
+		return "", lake.Errorf(lake.ErrNotFound, "put it back, or name another: --config FILE ("+os.DevNull+" is the defaults)",
+			"the configuration %s, with which the lake in %s was last run", run.Config, data)
+	case here == run.Config:
+		return "", nil
+	}
+	file, what := run.Config, run.Config+", with which the lake was last run"
+	if gone {
+		file, what = os.DevNull, "no configuration file, as the lake was last run"
+	}
+	// ./lake.yaml does not count, which can be a surprise where it says something
+	// else, unless a running lake does the work, by its own configuration.
+	if own, err := os.ReadFile(config.FileName); err == nil && !bytes.Equal(own, text) && !running {
+		fmt.Fprintf(a.err, "using %s, rather than ./%s; choose with --config\n", what, config.FileName)
+	}
+	return file, nil
 }
 
-// noteConfig says that ./lake.yaml does not count, where that can be a
-// surprise: it is there, it says something else, and no running lake, whose
-// configuration counts anyway, does the work.
-func (a *app) noteConfig(data, instead string, text []byte) {
-	own, err := os.ReadFile(config.FileName)
-	if err != nil || bytes.Equal(own, text) {
-		return
+// checksum is the SHA-256 of a file's text in hex; "" of none.
+func checksum(text []byte) string {
+	if text == nil {
+		return ""
 	}
-	if _, held, err := disk.ReadLock(data); err != nil || held {
-		return
-	}
-	fmt.Fprintf(a.err, "using %s, rather than ./%s; choose with --config\n", instead, config.FileName)
-}
-
-func exists(path string) (bool, error) {
-	_, err := os.Stat(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	}
-	return err == nil, err
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:])
 }

@@ -50,7 +50,8 @@ way, and compare what SQL answers with what was generated. Takes a minute or two
 type demo struct {
 	*app
 	dir    string
-	events int
+	events int   // generated ones
+	github int64 // real ones that were sent
 	lake   *child
 }
 
@@ -61,6 +62,7 @@ func (d *demo) run(ctx context.Context) (err error) {
 	if err := d.prepare(); err != nil {
 		return err
 	}
+	d.say("A lake gets real events and %s generated ones, is killed twice meanwhile, and must have each exactly once in the end.\n", count(int64(d.events)))
 	if d.lake, err = startChild(ctx, d.dir); err != nil {
 		return err
 	}
@@ -139,6 +141,7 @@ func (d *demo) sendGitHub(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	d.github = r.Events
 	d.say("2. %s real events of GitHub's timeline sent: %s accepted, %s quarantined", count(r.Events), count(r.Accepted), count(r.Quarantined))
 	return nil
 }
@@ -171,8 +174,8 @@ func (d *demo) sendGenerated(ctx context.Context) (gen.Truth, error) {
 	killAt := []int64{int64(d.events) * 3 / 10, int64(d.events) * 7 / 10}
 	kill := make(chan int64)
 	killed := make(chan error, 1)
-	go func() { killed <- d.killer(ctx, kill) }()
 	bar := d.progress("sent", "events")
+	go func() { killed <- d.killer(ctx, kill, bar) }()
 	r, err := c.Send(ctx, g, client.Hooks{Progress: func(r client.Report) {
 		bar.at(r.Acknowledged(), int64(d.events))
 		for len(killAt) > 0 && r.Acknowledged() >= killAt[0] {
@@ -185,12 +188,13 @@ func (d *demo) sendGenerated(ctx context.Context) (gen.Truth, error) {
 	if err := errors.Join(err, <-killed); err != nil {
 		return gen.Truth{}, err
 	}
-	d.say("   %s acknowledged at %.0f events/s, %s requests repeated because the lake was dead", count(r.Acknowledged()), r.Rate(), count(r.Retries))
+	d.say("   %s acknowledged, %s a second; %s requests were sent again because the lake was dead",
+		count(r.Acknowledged()), count(int64(r.Rate())), count(r.Retries))
 	return g.Truth(), nil
 }
 
 // killer kills the lake and starts it again, as often as it is told to.
-func (d *demo) killer(ctx context.Context, when <-chan int64) error {
+func (d *demo) killer(ctx context.Context, when <-chan int64, bar *progress) error {
 	var errs []error
 	for n := range when {
 		start := time.Now()
@@ -202,7 +206,7 @@ func (d *demo) killer(ctx context.Context, when <-chan int64) error {
 			errs = append(errs, err)
 			continue
 		}
-		d.say("   SIGKILL at %s events; up again in %s", count(n), time.Since(start).Round(time.Millisecond))
+		bar.aside(d.out, "   SIGKILL at %s events; up again in %s", count(n), time.Since(start).Round(time.Millisecond))
 	}
 	return errors.Join(errs...)
 }
@@ -248,7 +252,7 @@ func (d *demo) show(ctx context.Context, truth gen.Truth) error {
 		"select event_type, count(*) as events from events where source = 'default' group by 1 order by 2 desc",
 		demoSum,
 	} {
-		d.say("\n   lake sql --data %s \"%s\"", d.dir, sql)
+		d.say("\n   %s sql --data %s \"%s\"", program(), d.dir, sql)
 		if err := d.withEngineOf(ctx, cfg, sql, "table", d.out); err != nil {
 			return err
 		}
@@ -261,7 +265,7 @@ func (d *demo) show(ctx context.Context, truth gen.Truth) error {
 	if normalLines(got.String()) != want {
 		return fmt.Errorf("the generator made %q, SQL says %q", want, got.String())
 	}
-	d.say("\n5. the generator says the same: %s unique events, %s cents", count(truth.Unique), count(truth.Cents))
+	d.say("\n5. SQL and the generator agree: %s unique events, %s cents", count(truth.Unique), count(truth.Cents))
 	return nil
 }
 
@@ -282,7 +286,7 @@ func (d *demo) prove(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
-	d.say("\n6. lake verify --data %s", d.dir)
+	d.say("\n6. the lake is stopped, and its books are recounted from the files: %s verify --data %s\n", program(), d.dir)
 	var r audit.Report
 	if err := s.do(ctx, assemble.OpVerify, struct{}{}, nil, &r); err != nil {
 		return err
@@ -291,11 +295,26 @@ func (d *demo) prove(ctx context.Context) (err error) {
 	if !r.OK() {
 		return &silent{"the books do not balance"}
 	}
-	d.say(`
-Try next:
-  lake sql --data %[1]s                                   a session: .tables, .schema payment, .help
-  lake quarantine list --data %[1]s --summary             what was refused, and why
-  lake rebuild --data %[1]s --dry-run --type payment      the table again from raw, compared row by row
-  lake up --data %[1]s --config %[1]s/lake.yaml           the lake again; send it your own: lake send FILE`, d.dir)
+	if again := r.Accepted - int64(d.events) - d.github; again > 0 {
+		d.say("(%s more than were sent: requests that a kill cut off had been stored, and came again)", count(again))
+	}
+	d.say("\nTry next:")
+	try := [][2]string{
+		{"sql --data " + d.dir, "a session: .tables, .schema payment, .help"},
+		{"tail --data " + d.dir + " -n 3", "the last events, as they were sent"},
+		{"quarantine list --data " + d.dir + " --summary", "what was refused, and why"},
+		{"rebuild --data " + d.dir + " --dry-run --type payment", "the table again from raw, compared row by row"},
+		{"up --data " + d.dir + " --config " + filepath.Join(d.dir, "lake.yaml"), "the lake again; send it your own: " + program() + " send FILE"},
+	}
+	width := 0
+	for _, t := range try {
+		width = max(width, len(t[0]))
+	}
+	for _, t := range try {
+		d.say("  %s %-*s   %s", program(), width, t[0], t[1])
+	}
 	return nil
 }
+
+// program is how the caller named this program.
+func program() string { return os.Args[0] }

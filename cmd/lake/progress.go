@@ -64,6 +64,14 @@ func (p *progress) at(done, total int64) {
 	fmt.Fprintf(p.w, "%s: %s %s, %.0f/s\n", p.what, count(done), p.unit, rate)
 }
 
+// aside writes a line of its own, not behind the bar.
+func (p *progress) aside(w io.Writer, format string, args ...any) {
+	if p.bar != nil {
+		_ = p.bar.Clear() // as in at
+	}
+	fmt.Fprintf(w, format+"\n", args...)
+}
+
 // done takes the bar away.
 func (p *progress) done() {
 	if p.bar != nil {
