@@ -11,6 +11,9 @@ import (
 // Run works until the context ends or a stage cannot go on: ingest on every
 // shard, curate, and upkeep. What was taken is committed before it returns.
 func (l *Local) Run(ctx context.Context) error {
+	if err := l.warnMoved(ctx); err != nil {
+		return err
+	}
 	workers, err := l.Workers(ctx)
 	if err != nil {
 		return err
@@ -30,4 +33,16 @@ func stage(ctx context.Context, name string, err error) error {
 		return nil
 	}
 	return fmt.Errorf("%s: %w", name, err)
+}
+
+// warnMoved says when the directory was moved or copied and its tables name the
+// old place still.
+func (l *Local) warnMoved(ctx context.Context) error {
+	elsewhere, err := l.Catalog.Elsewhere(ctx, l.Config.Data)
+	if err != nil || len(elsewhere) == 0 {
+		return err
+	}
+	l.Log.Warn("the data directory was moved or copied: "+movedNotice(elsewhere),
+		"hint", "a table names its new place with its next commit; all do after: lake doctor --repair, with the lake stopped")
+	return nil
 }
