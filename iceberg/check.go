@@ -49,7 +49,7 @@ type Checked struct {
 
 // Check reads every metadata file, manifest list and manifest that a table's
 // current metadata leads to, and compares each with its checksum where one is
-// kept. It looks data files up and does not read them. The error is for a check
+// kept. It looks data files up in a listing and does not read them. The error is for a check
 // that could not be done; what was checked until then is returned with it.
 func (c *Catalog) Check(ctx context.Context) (Checked, error) {
 	var done Checked
@@ -79,7 +79,13 @@ func (c *Catalog) check(ctx context.Context, name lake.TableName) (Checked, erro
 		if err != nil {
 			return Checked{}, err
 		}
-		x := &tableCheck{c: c, name: name, seen: map[string]bool{}, data: map[lake.Key]bool{}}
+		x := &tableCheck{c: c, name: name, seen: map[string]bool{}, data: map[lake.Key]bool{}, size: map[lake.Key]int64{}}
+		for f, err := range c.files.List(ctx, Location(name)+"/") {
+			if err != nil {
+				return Checked{}, fmt.Errorf("list the table's files: %w", err)
+			}
+			x.size[f.Key] = f.Bytes
+		}
 		if err := x.run(ctx, uri); err != nil {
 			return Checked{}, err
 		}
@@ -97,8 +103,9 @@ type tableCheck struct {
 	c    *Catalog
 	name lake.TableName
 	done Checked
-	seen map[string]bool   // URIs of metadata that were read
-	data map[lake.Key]bool // data files that were looked up
+	seen map[string]bool    // URIs of metadata that were read
+	data map[lake.Key]bool  // data files that were looked up
+	size map[lake.Key]int64 // of all files of the table
 }
 
 func (x *tableCheck) problem(p Problem) {
@@ -220,14 +227,14 @@ func (x *tableCheck) snapshot(ctx context.Context, s table.Snapshot, harm Harm) 
 			return err
 		}
 		for _, d := range live {
-			x.dataFile(ctx, d, harm)
+			x.dataFile(d, harm)
 		}
 	}
 	return nil
 }
 
 // dataFile looks a data file up.
-func (x *tableCheck) dataFile(ctx context.Context, f lake.DataFile, of Harm) {
+func (x *tableCheck) dataFile(f lake.DataFile, of Harm) {
 	if x.data[f.Key] {
 		return
 	}
@@ -237,10 +244,10 @@ func (x *tableCheck) dataFile(ctx context.Context, f lake.DataFile, of Harm) {
 		harm = HarmHistory
 		x.done.Older = append(x.done.Older, f)
 	}
-	size, err := x.c.files.Size(ctx, f.Key)
+	size, ok := x.size[f.Key]
 	switch {
-	case err != nil:
-		x.problem(Problem{Key: f.Key, What: fault(f.Key, err), Harm: harm, Day: f.Day})
+	case !ok:
+		x.problem(Problem{Key: f.Key, What: "is missing", Harm: harm, Day: f.Day})
 	case size != f.Bytes:
 		x.problem(Problem{Key: f.Key, What: fmt.Sprintf("has %d bytes, the table says %d", size, f.Bytes), Harm: harm, Day: f.Day})
 	}

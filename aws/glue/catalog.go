@@ -86,3 +86,7 @@ func (c *Catalog) Commit(ctx context.Context, tc lake.TableCommit) (lake.Table, 
 func (c *Catalog) Maintain(ctx context.Context, name lake.TableName, keep time.Duration) (lake.Maintenance, error) {
 	return c.tables.Maintain(ctx, name, keep)
 }
+
+// Check reads the metadata of every table again and looks up every data file
+// that it names; see iceberg.Catalog. It changes nothing.
+func (c *Catalog) Check(ctx context.Context) (iceberg.Checked, error) { return c.tables.Check(ctx) }

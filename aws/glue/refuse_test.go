@@ -12,6 +12,7 @@ import (
 
 	"github.com/eventlake/lake"
 	"github.com/eventlake/lake/aws/glue"
+	"github.com/eventlake/lake/iceberg"
 	"github.com/eventlake/lake/laketest/memory"
 )
 
@@ -93,5 +94,38 @@ func TestObjectsDeletedByHandAreCorruptWithAHint(t *testing.T) {
 	_, err = open(t, s.api, s.store, glue.Options{}).Commit(context.Background(), lake.TableCommit{Table: "lesson", Schema: schema()})
 	if !errors.Is(err, lake.ErrCorrupt) {
 		t.Fatalf("error is %v", err)
+	}
+}
+
+func TestCheckNamesObjectsThatAreGoneOrCut(t *testing.T) {
+	ctx := context.Background()
+	s := newStand(t)
+	s.must(s.c, s.base)
+	gone, cut := s.table().Files[0].Key, s.table().Files[1].Key
+	if err := errors.Join(s.store.Delete(ctx, gone), s.store.Delete(ctx, cut)); err != nil {
+		t.Fatal(err)
+	}
+	put(t, s.store, cut, 3)
+	done, err := s.c.Check(ctx)
+	if err != nil || len(done.Problems) != 2 {
+		t.Fatalf("%+v, %v", done, err)
+	}
+	slices.SortFunc(done.Problems, func(a, b iceberg.Problem) int { return strings.Compare(string(a.Key), string(b.Key)) })
+	for i, want := range []string{string(gone) + " is missing", string(cut) + " has 3 bytes, the table says 10"} {
+		if got := done.Problems[i].String(); got != want {
+			t.Errorf("problem %q, want %q", got, want)
+		}
+	}
+	for info, err := range s.store.List(ctx, "tables/lesson/metadata/00001-") {
+		if err == nil {
+			err = s.store.Delete(ctx, info.Key)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	done, err = s.c.Check(ctx)
+	if err != nil || len(done.Problems) != 1 || done.Problems[0].Harm != iceberg.HarmCurrent || done.Problems[0].What != "is missing" {
+		t.Fatalf("%+v, %v", done, err)
 	}
 }

@@ -81,9 +81,9 @@ func (h *hooked) UpdateTable(ctx context.Context, in *sdk.UpdateTableInput, o ..
 	return h.fake.UpdateTable(ctx, in, o...)
 }
 
-// TestRivalAtEveryMomentLosesNothing lets a second writer commit, compact and tidy up
+// TestRivalAtAnyMomentLosesNothing lets a second writer commit, compact and tidy up
 // between any two calls of the first.
-func TestRivalAtEveryMomentLosesNothing(t *testing.T) {
+func TestRivalAtAnyMomentLosesNothing(t *testing.T) {
 	never := func() *fault.Gate { return fault.NewGate(fault.Plan{}) }
 	for name, visit := range map[string]func(w *world, c *glue.Catalog) error{
 		"append":  func(w *world, c *glue.Catalog) error { return w.settle(c, never(), 0) },

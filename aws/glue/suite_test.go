@@ -15,14 +15,14 @@ import (
 
 func TestContract(t *testing.T) {
 	catalogtest.Suite(t, func(t *testing.T, clock lake.Clock) catalogtest.Backend {
-		return backend(t, newFake(), memory.NewStore(), clock)
+		return backend(t, newFake(), memory.NewStore(), glue.Options{Clock: clock})
 	})
 }
 
 // backend is a catalog over Glue and a store, for the suite.
-func backend(t *testing.T, api glue.API, store lake.Store, clock lake.Clock) catalogtest.Backend {
+func backend(t *testing.T, api glue.API, store lake.Store, o glue.Options) catalogtest.Backend {
 	t.Helper()
-	open := func(t testing.TB) lake.Catalog { return open(t, api, store, glue.Options{Clock: clock}) }
+	open := func(t testing.TB) lake.Catalog { return open(t, api, store, o) }
 	return catalogtest.Backend{
 		Catalog: open(t),
 		Put:     func(t testing.TB, key lake.Key, bytes int64) { put(t, store, key, bytes) },
@@ -46,7 +46,9 @@ func backend(t *testing.T, api glue.API, store lake.Store, clock lake.Clock) cat
 
 func open(t testing.TB, api glue.API, store lake.Store, o glue.Options) *glue.Catalog {
 	t.Helper()
-	o.Database, o.Root = database, root
+	if o.Database == "" {
+		o.Database, o.Root = database, root
+	}
 	if o.Retry == nil {
 		o.Retry = quick()
 	}
