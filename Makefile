@@ -21,13 +21,14 @@ PYICEBERG    := $(CURDIR)/.venv/bin/python
 EMULATORS    := laketest/awslocal/testdata
 MOTO         := .tools/moto/.installed
 KINESALITE   := .tools/kinesalite/.installed
+VERSITYGW    := v1.8.0
 
 # Packages in which goroutines share state; the race detector costs five to ten
 # times the time, so the rest runs without it.
 RACE := ./admin/... ./client/... ./collect/... ./ingest/... ./query/... ./raw/... ./serve/... \
         ./local/keys/... ./local/store/... ./local/stream/... ./local/ledger/... ./assemble/...
 
-.PHONY: help build test check lint format unit race e2e emulators demo bench soak fuzz docs clean
+.PHONY: help build test check lint format unit race e2e emulators demo bench soak fuzz docs clean versitygw
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +61,13 @@ e2e: build $(VENV) emulators ## the real binary: kills under load, documents, ar
 	LAKE_AWS=required LAKE_BIN=$(CURDIR)/bin/lake LAKE_PYICEBERG=$(PYICEBERG) $(GO) test -count=1 -timeout 15m ./e2e/...
 
 emulators: $(MOTO) $(KINESALITE) ## install what stands for AWS in the tests (moto, kinesalite) into .tools
+
+versitygw: .tools/versitygw-$(VERSITYGW) ## build a second S3 server that the tests of aws/s3 then use too (3 minutes)
+
+.tools/versitygw-$(VERSITYGW):
+	@mkdir -p .tools
+	GOBIN=$(CURDIR)/.tools $(GO) install github.com/versity/versitygw/cmd/versitygw@$(VERSITYGW)
+	@mv .tools/versitygw $@
 
 demo: build ## see it work in ./demo-data: real and generated events, two kills, SQL, the proof
 	@bin/lake demo
