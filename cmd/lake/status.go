@@ -16,20 +16,27 @@ func newStatus(a *app) *cobra.Command {
 		Example: "  lake status\n  lake status --json | jq .books",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return a.with(c.Context(), func(s *session, _ config.Config) error {
-				var st assemble.Status
-				if err := s.do(c.Context(), assemble.OpStatus, struct{}{}, nil, &st); err != nil {
-					return err
-				}
-				st.Running = s.running
+			return a.withStatus(c, func(st *assemble.Status) error {
 				if a.json {
 					return a.printJSON(st)
 				}
-				a.printStatus(&st)
+				a.printStatus(st)
 				return nil
 			})
 		},
 	}
+}
+
+// withStatus gives the lake's state to f.
+func (a *app) withStatus(c *cobra.Command, f func(*assemble.Status) error) error {
+	return a.with(c.Context(), func(s *session, _ config.Config) error {
+		var st assemble.Status
+		if err := s.do(c.Context(), assemble.OpStatus, struct{}{}, nil, &st); err != nil {
+			return err
+		}
+		st.Running = s.running
+		return f(&st)
+	})
 }
 
 func (a *app) printStatus(st *assemble.Status) {
@@ -76,11 +83,7 @@ func newTables(a *app) *cobra.Command {
 		Example: "  lake tables\n  lake sql \"describe account\"",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return a.with(c.Context(), func(s *session, _ config.Config) error {
-				var st assemble.Status
-				if err := s.do(c.Context(), assemble.OpStatus, struct{}{}, nil, &st); err != nil {
-					return err
-				}
+			return a.withStatus(c, func(st *assemble.Status) error {
 				if a.json {
 					return a.printJSON(st.Tables)
 				}
