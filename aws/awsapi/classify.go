@@ -25,12 +25,13 @@ type Error struct {
 // Error is "service operation on resource: kind: cause".
 func (e *Error) Error() string {
 	var b strings.Builder
-	if e.Operation != "" {
-		b.WriteString(strings.ToLower(e.Service) + " " + e.Operation)
-		if e.Resource != "" {
-			b.WriteString(" on " + e.Resource)
-		}
-		b.WriteString(": ")
+	switch {
+	case e.Operation != "" && e.Resource != "":
+		b.WriteString(strings.ToLower(e.Service) + " " + e.Operation + " on " + e.Resource + ": ")
+	case e.Operation != "":
+		b.WriteString(strings.ToLower(e.Service) + " " + e.Operation + ": ")
+	case e.Resource != "":
+		b.WriteString(e.Resource + ": ")
 	}
 	b.WriteString(e.Kind.Error())
 	b.WriteString(": ")

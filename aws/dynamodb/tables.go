@@ -59,21 +59,32 @@ func CreateTables(ctx context.Context, client Admin, o Options) error {
 }
 
 func createTable(ctx context.Context, client Admin, t *sdk.CreateTableInput) error {
-	_, err := client.CreateTable(ctx, t)
-	if err = awsapi.Classify(err); errors.Is(err, lake.ErrExists) {
-		return nil
-	}
-	if err != nil {
+	var again awsapi.Retry
+	err := again.Do(ctx, func(ctx context.Context) error {
+		_, err := client.CreateTable(ctx, t)
+		return err
+	})
+	existed := errors.Is(err, lake.ErrExists)
+	if err != nil && !existed {
 		return err
 	}
 	const patience = 2 * time.Minute
 	w := sdk.NewTableExistsWaiter(client, func(o *sdk.TableExistsWaiterOptions) { o.MinDelay = 100 * time.Millisecond })
-	if err := w.Wait(ctx, &sdk.DescribeTableInput{TableName: t.TableName}, patience); err != nil {
-		return awsapi.Classify(err)
-	}
-	_, err = client.UpdateTimeToLive(ctx, &sdk.UpdateTimeToLiveInput{
-		TableName:               t.TableName,
-		TimeToLiveSpecification: &types.TimeToLiveSpecification{AttributeName: aws.String(TTLAttribute), Enabled: aws.Bool(true)},
+	err = again.Do(ctx, func(ctx context.Context) error {
+		return w.Wait(ctx, &sdk.DescribeTableInput{TableName: t.TableName}, patience)
 	})
-	return awsapi.Classify(err)
+	if err != nil {
+		return err
+	}
+	err = again.Do(ctx, func(ctx context.Context) error {
+		_, err := client.UpdateTimeToLive(ctx, &sdk.UpdateTimeToLiveInput{
+			TableName:               t.TableName,
+			TimeToLiveSpecification: &types.TimeToLiveSpecification{AttributeName: aws.String(TTLAttribute), Enabled: aws.Bool(true)},
+		})
+		return err
+	})
+	if existed && errors.Is(err, lake.ErrInvalid) {
+		return nil // it is enabled already
+	}
+	return err
 }
