@@ -14,10 +14,11 @@ func newDoctor(a *app) *cobra.Command {
 	var o assemble.RepairOptions
 	c := &cobra.Command{
 		Use: "doctor", Short: "Check every part of a stopped lake, and repair what is damaged",
-		Long: `Check every part of a lake that is not running: the stream's checksums, the table catalog, the ledger, the
-sizes of the files, the keys. A line a part says ok, or what is wrong, what a repair would do and what it would
-lose. Nothing is changed without --repair. Exits 1 when something is wrong. lake verify goes on from here: it
-reads every file and compares every event.
+		Long: `Check every part of a lake that is not running: the stream's checksums, the tables' catalog and metadata, the
+ledger, the sizes of the files, the keys. A line a part says ok, or what is wrong, what a repair would do and
+what it would lose. It also says when the directory was moved and its tables still name the old place, which
+matters to PyIceberg, Spark and others. Nothing is changed without --repair. Exits 1 when something is wrong.
+lake verify goes on from here: it reads every file and compares every event.
 
 Copy the data directory before a repair when you can.`,
 		Example: "  lake doctor\n  lake doctor --repair\n  lake doctor --rebuild-ledger && lake verify",

@@ -11,12 +11,20 @@
 // # The commit point
 //
 // A commit first writes its manifest, its manifest list and its metadata file
-// under new names and syncs them and their directory. Then one SQLite statement
+// under new names and syncs them and their directory. Then one SQLite transaction
 // moves the row from the old metadata file to the new one, if it still names the
-// old one. That statement is the commit: a crash before it leaves files that
+// old one. That transaction is the commit: a crash before it leaves files that
 // nothing names and that Maintain removes; a crash after it leaves a complete
 // commit. The row can only move once from one state to the next, so of two
 // commits from the same base one wins and the other gets lake.ErrStale.
+//
+// # Checksums
+//
+// The transaction that moves a row also records length and CRC-32C of every
+// metadata file that the commit wrote, in the table lake_checksums beside the
+// catalog's own, with a digest over them. A file that has one is compared with it
+// whenever it is read, and Check reads them all. Files of other engines, and of
+// lakes before there were checksums, have none and are parsed only.
 //
 // # Paths
 //
