@@ -55,7 +55,9 @@ type failing struct {
 }
 
 func (f *failing) PutItem(ctx context.Context, in *sdk.PutItemInput, o ...func(*sdk.Options)) (*sdk.PutItemOutput, error) {
-	wrap := func(err error) error { return &smithy.OperationError{ServiceID: "DynamoDB", OperationName: "PutItem", Err: err} }
+	wrap := func(err error) error {
+		return &smithy.OperationError{ServiceID: "DynamoDB", OperationName: "PutItem", Err: err}
+	}
 	if f.before != nil {
 		if err := f.before(in); err != nil {
 			return nil, wrap(err)

@@ -23,6 +23,9 @@ import (
 type DynamoDB struct {
 	// Fault may be set before the first call.
 	Fault Fault
+	// ForgetTokens makes transactions forget their request tokens at once, as
+	// the service does after ten minutes. It may be set before the first call.
+	ForgetTokens bool
 
 	mu     sync.Mutex
 	tables map[string]*table
@@ -239,7 +242,7 @@ func (d *DynamoDB) TransactWriteItems(ctx context.Context, in *dynamodb.Transact
 			reasons[n].Code, codes = &code, append(codes, code)
 		}
 		if !failed {
-			if in.ClientRequestToken != nil {
+			if in.ClientRequestToken != nil && !d.ForgetTokens {
 				d.tokens[*in.ClientRequestToken] = true
 			}
 			return nil
