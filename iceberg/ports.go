@@ -16,10 +16,10 @@ type Pointer interface {
 	// there is no such table.
 	Get(ctx context.Context, name lake.TableName) (uri string, err error)
 	// Swap moves the pointer from one metadata file to the next, durably, if it
-	// is at From still. It reports false when it was not, or when it cannot be
-	// said whether a move that was answered late is older than the one after it:
-	// the caller finds its own file in the metadata's log then. After an error
-	// the pointer may have moved or not.
+	// is at From still. It reports false when it is elsewhere. Where answers can
+	// be lost that may be after the move, when another came on top of it: then
+	// To is in the log of the metadata that is current. After an error the
+	// pointer may have moved or not.
 	Swap(ctx context.Context, m Move) (won bool, err error)
 	// Hold runs remove if the table's pointer is at uri still, and where it can,
 	// keeps the pointer from moving meanwhile. ok is false, and remove was not

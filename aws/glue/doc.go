@@ -14,8 +14,9 @@
 // ConcurrentModificationException when the table has changed since. A new
 // table's is CreateTable.
 //
-// When an answer is lost the table is read again: the pointer is at the new
-// metadata, or was when another commit moved it on, and then the commit has
-// happened; or it is where it was, and then the same request with the same
-// VersionId can be sent again, because at most one of the two can win.
+// When an answer is lost the table is read again. The pointer is at the new
+// metadata, and then the commit has happened; or where it was, and then the same
+// request with the same VersionId can be sent again, because at most one of the
+// two can win; or elsewhere, and then package iceberg looks whether the metadata
+// there descends from the new one.
 package glue

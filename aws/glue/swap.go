@@ -26,7 +26,7 @@ func (p *pointer) Swap(ctx context.Context, m iceberg.Move) (bool, error) {
 			return false, errors.Join(err, open)
 		}
 		if at := location(now); at != m.From {
-			return at == m.To || previous(now) == m.To, nil
+			return at == m.To, nil
 		}
 		err = p.move(ctx, now, m)
 		switch {
@@ -78,13 +78,6 @@ func location(t *types.Table) string {
 		return ""
 	}
 	return t.Parameters[paramLocation]
-}
-
-func previous(t *types.Table) string {
-	if t == nil {
-		return ""
-	}
-	return t.Parameters[paramPrevious]
 }
 
 func sleep(ctx context.Context, d time.Duration) error {
