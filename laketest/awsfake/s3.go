@@ -90,15 +90,15 @@ func (s *S3) call(ctx context.Context, operation string, do func() error) error 
 	})
 }
 
-// verify reads a body and compares it with its checksum.
-func verify(body io.Reader, want *string) (stored, error) {
-	data, err := io.ReadAll(body)
-	if err != nil {
+// verify reads a body of about the size and compares it with its checksum.
+func verify(body io.Reader, size *int64, want *string) (stored, error) {
+	data := bytes.NewBuffer(make([]byte, 0, aws.ToInt64(size)+bytes.MinRead))
+	if _, err := data.ReadFrom(body); err != nil {
 		return stored{}, err
 	}
-	o := store(data)
+	o := store(data.Bytes())
 	if want != nil {
-		sum := binary.BigEndian.AppendUint32(nil, crc32.Checksum(data, castagnoli))
+		sum := binary.BigEndian.AppendUint32(nil, crc32.Checksum(o.data, castagnoli))
 		if o.crc = aws.String(base64.StdEncoding.EncodeToString(sum)); *o.crc != *want {
 			return o, Says("BadDigest", "the CRC32C does not match")
 		}
@@ -118,7 +118,7 @@ func (s *S3) create(key string, o stored, ifNoneMatch *string) error {
 // PutObject stores a whole object.
 func (s *S3) PutObject(ctx context.Context, in *s3.PutObjectInput, _ ...func(*s3.Options)) (*s3.PutObjectOutput, error) {
 	err := s.call(ctx, "PutObject", func() error {
-		o, err := verify(in.Body, in.ChecksumCRC32C)
+		o, err := verify(in.Body, in.ContentLength, in.ChecksumCRC32C)
 		if err != nil {
 			return err
 		}
@@ -153,7 +153,7 @@ func (s *S3) UploadPart(ctx context.Context, in *s3.UploadPartInput, _ ...func(*
 		if err != nil {
 			return err
 		}
-		o, err := verify(in.Body, in.ChecksumCRC32C)
+		o, err := verify(in.Body, in.ContentLength, in.ChecksumCRC32C)
 		if err == nil {
 			u.parts[*in.PartNumber], etag = o, o.etag
 		}
@@ -181,7 +181,7 @@ func (s *S3) CompleteMultipartUpload(ctx context.Context, in *s3.CompleteMultipa
 			}
 			whole.Write(o.data)
 		}
-		o, err := verify(&whole, in.ChecksumCRC32C)
+		o, err := verify(&whole, in.MpuObjectSize, in.ChecksumCRC32C)
 		if err != nil {
 			return err
 		}
