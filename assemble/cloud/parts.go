@@ -1,0 +1,121 @@
+package cloud
+
+import (
+	"fmt"
+	"math"
+
+	sdk "github.com/aws/aws-sdk-go-v2/service/kinesis"
+
+	"github.com/eventlake/lake"
+	"github.com/eventlake/lake/aws/dynamodb"
+	"github.com/eventlake/lake/aws/firehose"
+	"github.com/eventlake/lake/aws/kinesis"
+	"github.com/eventlake/lake/aws/s3"
+	"github.com/eventlake/lake/ingest"
+	"github.com/eventlake/lake/raw"
+	"github.com/eventlake/lake/transform"
+)
+
+// Store is the bucket.
+func (c *Cloud) Store() (*s3.Store, error) {
+	if c.store != nil {
+		return c.store, nil
+	}
+	bucket, err := need("aws.bucket", c.Config.AWS.Bucket)
+	if err != nil {
+		return nil, err
+	}
+	c.store, err = s3.New(s3.NewClient(c.AWS), s3.Options{Bucket: bucket, KMSKey: c.Config.AWS.KMSKey, Log: c.Log})
+	return c.store, err
+}
+
+// Ledger is the claims and the commits. Without a table of claims every claim
+// is owned.
+func (c *Cloud) Ledger() (*dynamodb.Ledger, error) {
+	if c.ledger != nil {
+		return c.ledger, nil
+	}
+	table, err := need("aws.ledger", c.Config.AWS.Ledger)
+	if err != nil {
+		return nil, err
+	}
+	store, err := c.Store()
+	if err != nil {
+		return nil, err
+	}
+	o := dynamodb.Options{
+		Claims: c.Config.AWS.Claims, Ledger: table, Dedup: dynamodb.DedupClaims, ClaimTTL: c.Config.Claims.TTL,
+		Concurrency: c.Config.AWS.ClaimWrites, Store: store, Clock: c.Clock, Logger: c.Log,
+	}
+	if o.Claims == "" {
+		o.Dedup = dynamodb.DedupNone
+	}
+	c.ledger = dynamodb.New(dynamodb.NewClient(c.AWS, c.Config.AWS.ClaimWrites), o)
+	return c.ledger, nil
+}
+
+// Stream is the Kinesis stream.
+func (c *Cloud) Stream() (*kinesis.Stream, error) {
+	if c.stream != nil {
+		return c.stream, nil
+	}
+	name, err := need("aws.stream", c.Config.AWS.Stream)
+	if err != nil {
+		return nil, err
+	}
+	c.stream, err = kinesis.New(sdk.NewFromConfig(c.AWS), kinesis.Options{Stream: name, Unpack: Unpacking(), Log: c.Log})
+	return c.stream, err
+}
+
+// Unpacking says how records are read that name no source: ids as the collector
+// would make them.
+func Unpacking() kinesis.UnpackOptions { return kinesis.UnpackOptions{Identify: transform.RouteID} }
+
+// Gzip compresses what goes into the bucket.
+func (c *Cloud) Gzip() (*raw.Compressor, error) {
+	store, err := c.Store()
+	if err != nil {
+		return nil, err
+	}
+	return raw.NewCompressor(store, c.Config.Raw.Level)
+}
+
+// sink is Firehose, or the bucket itself.
+func (c *Cloud) sink(gz *raw.Compressor) (lake.Sink, error) {
+	direct := raw.NewWriter(gz, nil)
+	if c.Config.AWS.Firehose == "" {
+		return direct, nil
+	}
+	return firehose.New(firehose.NewClient(c.AWS), firehose.Options{Stream: c.Config.AWS.Firehose, Direct: direct, Clock: c.Clock})
+}
+
+// lineMemory is how much memory for lines is kept between batches.
+const lineMemory = 32 << 20
+
+// Handed is the ingest stage for batches that are handed over.
+//
+// Names have no caps here: processes that admit names each for itself could
+// give the copies of an event different partitions.
+func (c *Cloud) Handed() (*ingest.Handed, error) {
+	ledger, err := c.Ledger()
+	if err != nil {
+		return nil, err
+	}
+	sources, err := c.Config.Transformers()
+	if err != nil {
+		return nil, err
+	}
+	gz, err := c.Gzip()
+	if err != nil {
+		return nil, err
+	}
+	sink, err := c.sink(gz)
+	if err != nil {
+		return nil, fmt.Errorf("where raw goes: %w", err)
+	}
+	names := ingest.NewNames(ingest.Caps{Types: math.MaxInt, Subtypes: math.MaxInt}, nil)
+	memory := raw.NewMemory(lineMemory)
+	return ingest.NewHanded(func(shard lake.ShardID) *ingest.Core {
+		return ingest.NewCore(shard, ledger, sources, names, sink, gz, memory)
+	}, ledger), nil
+}

@@ -1,0 +1,38 @@
+// lambda-curate makes tables of raw objects: told by a queue of notifications,
+// or by a schedule.
+package main
+
+import (
+	"context"
+
+	"github.com/aws/aws-lambda-go/lambda"
+
+	"github.com/eventlake/lake/assemble/cloud"
+	"github.com/eventlake/lake/assemble/cloud/tables"
+	"github.com/eventlake/lake/lambda/curate"
+)
+
+func main() {
+	cloud.Start(func(_ context.Context, c *cloud.Cloud) (lambda.Handler, error) {
+		ledger, err := c.Ledger()
+		if err != nil {
+			return nil, err
+		}
+		store, err := c.Store()
+		if err != nil {
+			return nil, err
+		}
+		catalog, err := tables.Catalog(c)
+		if err != nil {
+			return nil, err
+		}
+		curator, err := tables.Curator(c)
+		if err != nil {
+			return nil, err
+		}
+		return curate.New(curate.Config{
+			Ledger: ledger, Store: store, Catalog: catalog, Curator: curator, Bucket: c.Config.AWS.Bucket,
+			Keep: c.Config.Curate.KeepSnapshots, Clock: c.Clock, Log: c.Log,
+		}), nil
+	})
+}

@@ -1,0 +1,75 @@
+// lambda-replay takes events out of raw again, and settles the batches that
+// lambda-ingest gave up.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-lambda-go/lambdacontext"
+	sdk "github.com/aws/aws-sdk-go-v2/service/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
+
+	"github.com/eventlake/lake"
+	"github.com/eventlake/lake/arrivals"
+	"github.com/eventlake/lake/assemble/cloud"
+	"github.com/eventlake/lake/assemble/cloud/tables"
+	"github.com/eventlake/lake/aws/awsapi"
+	"github.com/eventlake/lake/lambda/ingest"
+	"github.com/eventlake/lake/lambda/replay"
+	"github.com/eventlake/lake/raw"
+	stage "github.com/eventlake/lake/replay"
+)
+
+func main() {
+	cloud.Start(func(_ context.Context, c *cloud.Cloud) (lambda.Handler, error) {
+		ledger, err := c.Ledger()
+		if err != nil {
+			return nil, err
+		}
+		store, err := c.Store()
+		if err != nil {
+			return nil, err
+		}
+		handed, err := c.Handed()
+		if err != nil {
+			return nil, err
+		}
+		rebuilder, err := tables.Rebuilder(c)
+		if err != nil {
+			return nil, err
+		}
+		stream, err := c.Stream()
+		if err != nil {
+			return nil, err
+		}
+		batches := ingest.New(ingest.Config{Handed: handed, Unpack: cloud.Unpacking(), Margin: c.Config.AWS.Margin, Log: c.Log})
+		return replay.New(replay.Config{
+			Ledger: arrivals.Whole{Ledger: ledger, Store: store}, Lines: raw.NewReader(store, nil),
+			Target: stage.ToStream(stream, c.Clock), Rebuilder: rebuilder,
+			Drain: &replay.Drain{
+				Store: store, Prefix: lake.Key(c.Config.AWS.Failed), Bucket: c.Config.AWS.Bucket,
+				Batch: batches.Invoke, Stream: stream, Handed: handed, Log: c.Log,
+			},
+			Again: again(sdk.NewFromConfig(c.AWS)), Log: c.Log,
+		}), nil
+	})
+}
+
+// again invokes this function anew, without waiting for it.
+func again(client *sdk.Client) func(context.Context, replay.Request) error {
+	return func(ctx context.Context, r replay.Request) error {
+		payload, err := json.Marshal(r)
+		if err != nil {
+			return err
+		}
+		name := lambdacontext.FunctionName
+		_, err = client.Invoke(ctx, &sdk.InvokeInput{FunctionName: &name, InvocationType: types.InvocationTypeEvent, Payload: payload})
+		if err != nil {
+			return fmt.Errorf("invoke %s: %w", name, awsapi.Classify(err))
+		}
+		return nil
+	}
+}
