@@ -11,8 +11,8 @@ import (
 var motoScript string
 
 // StartMoto starts a moto server with no state on a free port of 127.0.0.1. It
-// stands for DynamoDB, S3, SQS, Glue, IAM, STS, CloudWatch and what Terraform
-// creates, and is not used for Kinesis (its sequence numbers are 1, 2, 3),
+// stands for DynamoDB, S3 (with notifications to SQS), SQS, Glue, IAM, STS,
+// CloudWatch and what Terraform creates, and is not used for Kinesis (its sequence numbers are 1, 2, 3),
 // Firehose (it writes at once, without partitions) and Lambda (it runs nothing).
 // TTLs never delete an item, VersionId of Glue's UpdateTable is ignored (see
 // StartGlue), crawlers and jobs do nothing. It takes about two seconds to start
@@ -25,10 +25,10 @@ func StartMoto(ctx context.Context, tools Tools, env ...string) (*Endpoint, erro
 		return nil, err
 	}
 	cmd := exec.Command(tools.Python, "-c", motoScript, "0")
-	cmd.Env = append(os.Environ(), env...)
+	cmd.Env = append(append(os.Environ(), "TZ=UTC"), env...) // it writes local times into notifications
 	p, url, err := spawn(ctx, "moto", cmd)
 	if err != nil {
 		return nil, err
 	}
-	return &Endpoint{URL: url, process: p}, nil
+	return &Endpoint{URL: url, end: p.stop}, nil
 }

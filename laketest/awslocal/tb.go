@@ -42,3 +42,18 @@ func forTest(t testing.TB, start func(context.Context, Tools) (*Endpoint, error)
 	})
 	return e
 }
+
+// Glue serves moto's Glue with the check of versions for one test.
+func Glue(t testing.TB, moto *Endpoint) *Endpoint {
+	t.Helper()
+	e, err := StartGlue(moto)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := e.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return e
+}

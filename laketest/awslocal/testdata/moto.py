@@ -6,6 +6,7 @@ import sys
 import threading
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from moto.s3 import notifications
 from werkzeug.serving import make_server
 
 
@@ -14,6 +15,8 @@ def end_with_parent():
     os._exit(0)
 
 
+# S3 says in which zone the time of an event is; moto leaves that out.
+notifications._EVENT_TIME_FORMAT = "%Y-%m-%dT%H:%M:%S.%fZ"
 logging.getLogger("werkzeug").setLevel(logging.ERROR)
 server = make_server("127.0.0.1", int(sys.argv[1]), DomainDispatcherApplication(create_backend_app), threaded=True)
 os.environ["MOTO_PORT"] = str(server.port)
