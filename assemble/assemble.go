@@ -51,6 +51,7 @@ type Local struct {
 	cache   *raw.Cache
 	sweeper *raw.Sweeper
 	upkeep  upkeep
+	losses  losses
 	started time.Time
 }
 
@@ -102,6 +103,9 @@ func Open(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *Local, e
 		return nil, err
 	}
 	if err := l.agree(ctx); err != nil {
+		return nil, err
+	}
+	if err := l.noteLosses(ctx); err != nil {
 		return nil, err
 	}
 	return l, l.stages(ctx)

@@ -105,11 +105,7 @@ func (m *metrics) stream(_ context.Context, p page, _ *ledger.Stats) error {
 		p.counter("lake_stream_syncs_total", "Writes to the shard, each with an fsync.", float64(s.Counts.Frames), shard)
 		p.counter("lake_stream_sync_seconds_total", "Time spent in them.", s.Counts.SyncTime.Seconds(), shard)
 		p.counter("lake_stream_full_total", "Writes that found the disk full.", float64(s.Counts.Full), shard)
-		var lost int64
-		for _, g := range s.Gaps {
-			lost += between(g.After, g.To)
-		}
-		p.gauge("lake_stream_lost_events", "Records that damage has taken, marked by lake doctor and not yet trimmed.", float64(lost), shard)
+		p.counter("lake_stream_lost_events_total", "Records that damage took before they were decided; lake verify names them.", float64(m.lake.losses.count(s.ID)), shard)
 	}
 	return nil
 }

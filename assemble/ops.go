@@ -23,6 +23,7 @@ const (
 	OpQuarantineRetry = "quarantine-retry"
 	OpReplay          = "replay"
 	OpRebuild         = "rebuild"
+	OpAcceptLosses    = "accept-losses"
 	OpTail            = "tail"
 	OpTailSave        = "tail-save"
 	OpTailForget      = "tail-forget"
@@ -39,6 +40,7 @@ func (l *Local) Ops() admin.Ops {
 		OpQuarantineRetry: op(l.opQuarantineRetry),
 		OpReplay:          op(l.opReplay),
 		OpRebuild:         op(l.opRebuild),
+		OpAcceptLosses:    op(l.opAccept),
 		OpTail:            op(tails.opTail),
 		OpTailSave:        op(tails.opSave),
 		OpTailForget:      op(tails.opForget),

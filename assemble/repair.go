@@ -68,6 +68,9 @@ func Repair(ctx context.Context, cfg config.Config, log *slog.Logger, parts []Pa
 			return err
 		}
 	}
+	if err := recordLosses(ctx, cfg, log, tell); err != nil {
+		return err
+	}
 	return catchUp(ctx, cfg, log, tell)
 }
 

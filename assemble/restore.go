@@ -284,7 +284,16 @@ func (r *restorer) duplicates(ctx context.Context, s *shardFacts, names *ingest.
 	if !ok {
 		return fmt.Errorf("position %s of %s is no ordinal: %w", s.to, s.ID, lake.ErrInvalid)
 	}
+	lost, err := readLosses(r.config.Data)
+	if err != nil {
+		return err
+	}
 	unread := int64(total)
+	for _, l := range lost { // recorded as being nowhere: no copies of anything
+		if l.Shard == s.ID && !l.Span.To.After(s.to) {
+			unread -= l.Records
+		}
+	}
 	for _, word := range s.seen {
 		for ; word != 0; word &= word - 1 {
 			unread--

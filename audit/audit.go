@@ -36,6 +36,8 @@ type Parts struct {
 	// Gaps are the positions that the stream has lost to damage and that a
 	// repair has marked; may be nil.
 	Gaps map[lake.ShardID][]lake.Span
+	// Losses are what is known to be lost; may be nil.
+	Losses []Loss
 	// Progress is told what was checked; may be nil.
 	Progress func(done, total int64, what string)
 }
@@ -63,6 +65,7 @@ type Report struct {
 	Duplicate   int64 `json:"duplicate"`
 	Quarantined int64 `json:"quarantined"`
 	InFlight    int64 `json:"in_flight"` // stored, not yet decided
+	Lost        int64 `json:"lost"`      // passed and nowhere: known losses
 
 	RawFiles        int   `json:"raw_files"`
 	RawEvents       int64 `json:"raw_events"`
@@ -77,11 +80,12 @@ type Report struct {
 	ToTables        int64 `json:"to_tables"`       // in raw, not yet in a table
 	LogRecords      int64 `json:"log_records"`     // read again from the stream and compared
 
+	Losses   []Loss    `json:"losses,omitempty"`
 	Problems []Problem `json:"problems"`
 }
 
-// OK reports whether everything balances.
-func (r *Report) OK() bool { return len(r.Problems) == 0 }
+// OK reports whether everything balances, and every loss is accepted.
+func (r *Report) OK() bool { return len(r.Problems) == 0 && !r.Unaccepted() }
 
 // maxProblems bounds the list; one damaged file can make very many.
 const maxProblems = 1000
@@ -95,7 +99,7 @@ func (r *Report) problem(where, format string, args ...any) {
 // Run audits the lake. The error is for what kept the audit from running;
 // what it found is in the report.
 func Run(ctx context.Context, p Parts) (*Report, error) {
-	a := &auditor{Parts: p, report: &Report{Problems: []Problem{}}, seen: map[lake.Book]*lake.Tally{}, unread: map[lake.TableName]bool{}}
+	a := &auditor{Parts: p, report: &Report{Problems: []Problem{}, Losses: p.Losses}, seen: map[lake.Book]*lake.Tally{}, unread: map[lake.TableName]bool{}}
 	steps := []func(context.Context) error{a.open, a.inspect, a.rawFiles, a.quarantineFiles, a.books, a.log, a.tables}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {

@@ -80,6 +80,7 @@ func (a *auditor) log(ctx context.Context) error {
 		a.report.Accepted += int64(last)
 		a.report.InFlight += int64(last - at)
 		decided += int64(at)
+		a.report.Lost += a.lost(s.ID, at)
 		first, err := a.countShard(ctx, s, positions[s.ID], counted)
 		if err != nil {
 			return err
@@ -92,9 +93,9 @@ func (a *auditor) log(ctx context.Context) error {
 			from = max(from, first.Hour().Add(hour))
 		}
 	}
-	if sum := a.report.Unique + a.report.Duplicate + a.report.Quarantined; sum != decided {
-		a.report.problem("books", "%d records were passed, but %d unique + %d duplicate + %d quarantined = %d",
-			decided, a.report.Unique, a.report.Duplicate, a.report.Quarantined, sum)
+	if sum := a.report.Unique + a.report.Duplicate + a.report.Quarantined + a.report.Lost; sum != decided {
+		a.report.problem("books", "%d records were passed, but %d unique + %d duplicate + %d quarantined + %d lost = %d",
+			decided, a.report.Unique, a.report.Duplicate, a.report.Quarantined, a.report.Lost, sum)
 	}
 	a.compareLog(counted, from, a.gaps(positions))
 	return nil
