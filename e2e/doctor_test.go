@@ -72,6 +72,25 @@ func first(t *testing.T, pattern string) string {
 	return found[0]
 }
 
+// harmAll does something to every file of a pattern.
+func harmAll(t *testing.T, pattern string, harm func(path string)) {
+	t.Helper()
+	found, err := filepath.Glob(pattern)
+	if err != nil || len(found) == 0 {
+		t.Fatalf("%s: nothing found (%v)", pattern, err)
+	}
+	for _, path := range found {
+		harm(path)
+	}
+}
+
+func must0(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestDoctorMendsWhatIsDamaged(t *testing.T) {
 	for name, c := range map[string]struct {
 		harm func(t *testing.T, data string)
@@ -105,6 +124,19 @@ func TestDoctorMendsWhatIsDamaged(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
+		}, "catalog", []string{"--repair"}},
+		"a table's metadata is damaged": {func(t *testing.T, data string) {
+			damage(t, filepath.Join(data, "tables", "account", "metadata", currentMetadata(t, data)))
+		}, "catalog", []string{"--repair"}},
+		"all manifests of a table are damaged": {func(t *testing.T, data string) {
+			harmAll(t, filepath.Join(data, "tables", "lesson", "metadata", "*-m*.avro"), func(p string) { damage(t, p) })
+		}, "catalog", []string{"--repair"}},
+		"the manifest lists of a table are deleted, and catalog.db": {func(t *testing.T, data string) {
+			harmAll(t, filepath.Join(data, "tables", "lesson", "metadata", "snap-*.avro"), func(p string) { must0(t, os.Remove(p)) })
+			must0(t, os.Remove(filepath.Join(data, "tables", "catalog.db")))
+		}, "catalog", []string{"--repair"}},
+		"a table is deleted": {func(t *testing.T, data string) {
+			must0(t, os.RemoveAll(filepath.Join(data, "tables", "payment")))
 		}, "catalog", []string{"--repair"}},
 		"the stream's meta file is deleted": {func(t *testing.T, data string) {
 			if err := os.Remove(filepath.Join(data, "stream", "stream.json")); err != nil {
@@ -164,5 +196,37 @@ func TestALakeWithoutItsLedgerDoesNotStart(t *testing.T) {
 	}
 	if out, errs, exit := run(t, "status", "--data", data); exit != 1 || !strings.Contains(errs, "lake doctor") {
 		t.Errorf("exit %d\n%s%s", exit, out, errs)
+	}
+}
+
+// TestTablesOfAnOlderBackUpTakeInWhatTheyMiss puts an older copy of tables/ back:
+// the ledger marks events as taken in that these tables do not have.
+func TestTablesOfAnOlderBackUpTakeInWhatTheyMiss(t *testing.T) {
+	data, _ := stopped(t)
+	older := filepath.Join(t.TempDir(), "tables")
+	must0(t, os.CopyFS(older, os.DirFS(filepath.Join(data, "tables"))))
+	s := up(t, data)
+	if out, errs, exit := runIn(t, "", []byte(must(t, "gen", "--events", "1000", "--seed", "8")), "send", "--data", data, "--url", s.url(""), "-"); exit != 0 {
+		t.Fatalf("send: exit %d\n%s%s", exit, out, errs)
+	}
+	s.settle()
+	s.stop()
+	before, rows := books(t, data), rowsOf(t, data)
+	must0(t, os.RemoveAll(filepath.Join(data, "tables")))
+	must0(t, os.CopyFS(filepath.Join(data, "tables"), os.DirFS(older)))
+
+	if out, errs, exit := run(t, "status", "--data", data); exit != 1 || !strings.Contains(errs, "lake doctor") {
+		t.Errorf("status: exit %d\n%s%s", exit, out, errs)
+	}
+	if out, _, exit := run(t, "doctor", "--data", data); exit != 1 || !strings.Contains(out, "that it had taken in once") {
+		t.Errorf("doctor: exit %d\n%s", exit, out)
+	}
+	must(t, "doctor", "--data", data, "--repair")
+	verify(t, data, "repaired")
+	if got := books(t, data); got != before {
+		t.Errorf("the books were %+v and are %+v", before, got)
+	}
+	if got := rowsOf(t, data); got != rows {
+		t.Errorf("rows were %s and are %s", rows, got)
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/eventlake/lake"
 	"github.com/eventlake/lake/iceberg"
+	"github.com/eventlake/lake/local/disk"
 )
 
 // Mended is what Mend did to a table.
@@ -39,6 +40,9 @@ func (c *Catalog) takeOut(ctx context.Context, name lake.TableName, uri string) 
 		return "", err
 	}
 	aside, err := c.putAside(name)
+	if disk.IsNotExist(err) {
+		return "is taken out, its directory is gone", nil
+	}
 	return "is taken out, none of its metadata is whole; its files are kept in " + aside, err
 }
 
