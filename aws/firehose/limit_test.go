@@ -56,7 +56,7 @@ func TestBilledRoundsUp(t *testing.T) {
 func TestLimitsOfRecordsAndCalls(t *testing.T) {
 	for _, size := range []int{1, 1500, 2000, 250_000, 499_500, 999_500, 999_999 - 330, firehose.MaxRecord - 329, lake.MaxEvent} {
 		s := start(t, firehose.Options{})
-		p := parts(3, max(5, min(2000, 8_000_000/(size+300))), size)
+		p := parts(3, max(5, min(2000, 3_000_000/(size+300))), size)
 		want := linesOf(p)
 		if _, err := s.sink.Write(t.Context(), "s", span(p), p); err != nil {
 			t.Fatalf("lines of %d: %v", size, err)
@@ -119,5 +119,28 @@ func TestOptionsSayWhatIsMissing(t *testing.T) {
 		if _, err := firehose.New(nil, o); err == nil || lake.Hint(err) == "" {
 			t.Errorf("%+v: %v", o, err)
 		}
+	}
+}
+
+// TestSameSpanWritesSameDirectFiles: a file that was written the direct way may
+// be known already when its span comes again, so it must not change.
+func TestSameSpanWritesSameDirectFiles(t *testing.T) {
+	now := lake.Instant(0)
+	s := start(t, firehose.Options{Partitions: 1, Hold: time.Minute, Clock: func() lake.Instant { return now }})
+	mixed := part(t, lake.Name{}, `{"event_uuid":"1","event_name":"account:opened",`+when+`}`,
+		`{"event_uuid":"2","event_name":"account:opened","event_type":"x",`+when+`}`)
+	other := parts(1, 10, 500)[0]
+	write := func(parts ...lake.Part) []lake.File {
+		files, err := s.sink.Write(t.Context(), "s", lake.Span{To: lake.Pos(12)}, parts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return files
+	}
+	beyond := write(other, mixed)
+	now = now.Add(time.Hour)
+	open := write(mixed, lake.Part{Partition: other.Partition})
+	if len(beyond) != 1 || !slices.Equal(beyond, open) {
+		t.Fatalf("\n%v\n%v", beyond, open)
 	}
 }

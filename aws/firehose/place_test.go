@@ -82,6 +82,13 @@ func TestWhatJQCannotPlaceGoesTheDirectWay(t *testing.T) {
 			`{"event_uuid":"1","event_name":"account:opened","event_type":"x",` + when + `}`,
 			`{"event_uuid":"2","event_name":"account:opened","event_subtype":"x",` + when + `}`,
 			`{"event_uuid":"3","event_name":"account:opened","lake_created_datetime":"1999-01-01",` + when + `}`,
+		}},
+		{name: "one line of many", direct: 3, bodies: []string{
+			`{"event_uuid":"1","event_name":"account:opened",` + when + `}`,
+			`{"event_uuid":"2","event_name":"account:opened","event_type":"x",` + when + `}`,
+			`{"event_uuid":"3","event_name":"account:opened",` + when + `}`,
+		}},
+		{name: "members of the lake's names that do not place it", bodies: []string{
 			`{"event_uuid":"4","event_name":"account:opened","source":1,"position":2,"lake_shard":3,"received_at":4,` + when + `}`,
 			`{"event_name":"account:opened","weak_id":"mine","lake_weak_id":1,"event_id":3,` + when + `}`,
 		}},

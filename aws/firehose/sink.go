@@ -90,7 +90,7 @@ func (s *Sink) Write(ctx context.Context, shard lake.ShardID, span lake.Span, pa
 	for i := range parts {
 		switch {
 		case len(parts[i].Lines) == 0:
-		case may[i]:
+		case may[i] && w.placed(&parts[i]):
 			w.pack(i)
 		default:
 			w.direct, w.from = append(w.direct, parts[i]), append(w.from, i)
@@ -127,35 +127,39 @@ type write struct {
 	ctx     context.Context // that of the Write
 	parts   []lake.Part
 	batch   *batch // being filled; nil when there is none
+	ends    []int  // of the lines of the part that is looked at
 	group   errgroup.Group
 	outcome outcome
 
 	direct []lake.Part // for the direct sink
-	from   []int       // which part each of them is of
+	from   []int       // which part each of them is
 }
 
-// pack joins the lines of a part into records and sends calls that are full.
-func (w *write) pack(part int) {
-	p := &w.parts[part]
+// placed finds the ends of a part's lines and reports whether Firehose would
+// place all of them right. One that it would not sends the whole part the
+// direct way: so the same span again writes the same direct files, whichever
+// partitions are open then.
+func (w *write) placed(p *lake.Part) bool {
 	place := placeOf(p.Partition)
-	var odd []byte // lines that jq would not place
-	events, first := int64(0), lake.Position{}
+	w.ends = w.ends[:0]
 	for at := 0; at < len(p.Lines); {
 		line := lineAt(p.Lines, at)
-		if len(line) <= MaxRecord && place.holds(line) {
-			w.add(line, part, at)
-		} else {
-			if events++; events == 1 {
-				first = firstOf(line, p)
-			}
-			odd = append(odd, line...)
+		if len(line) > MaxRecord || !place.holds(line) {
+			return false
 		}
 		at += len(line)
+		w.ends = append(w.ends, at)
 	}
-	if events > 0 {
-		d := *p
-		d.Lines, d.Events, d.First = odd, events, first
-		w.direct, w.from = append(w.direct, d), append(w.from, part)
+	return true
+}
+
+// pack joins the lines of a part, whose ends are known, into records and sends
+// calls that are full.
+func (w *write) pack(part int) {
+	lines, at := w.parts[part].Lines, 0
+	for _, end := range w.ends {
+		w.add(lines[at:end], part, at)
+		at = end
 	}
 }
 
@@ -221,15 +225,9 @@ func (w *write) writeDirect(shard lake.ShardID, span lake.Span) []lake.File {
 	for i := range w.direct {
 		lines += w.direct[i].Events
 	}
-	whole := make([]bool, len(w.direct))
-	for i := range w.direct {
-		whole[i] = &w.direct[i].Lines[0] == &w.parts[w.from[i]].Lines[0]
-	}
 	files, err := w.sink.o.Direct.Write(w.ctx, shard, span, w.direct)
 	for i := range w.direct {
-		if whole[i] && w.direct[i].Lines == nil {
-			w.parts[w.from[i]].Lines = nil // the direct sink took the memory over
-		}
+		w.parts[w.from[i]].Lines = w.direct[i].Lines // nil when the direct sink took the memory over
 	}
 	if err != nil {
 		w.outcome.directLost(w.direct, w.from, fmt.Errorf("write around Firehose: %w", err))
