@@ -10,8 +10,10 @@
 // environment after a crash or a time-out; 6 MB for a payload each way; the
 // types and texts of errors that the service itself makes.
 //
+// Kept too: Invoke of the API (Server) and function URLs (URL).
+//
 // Left out: the share of a processor that goes with the memory, the memory
 // limit itself (Report.MaxRSS says what was used), a file system that can only
 // be read, extensions, response streaming, layers, X-Ray, recursion detection,
-// retries and queues of asynchronous invocations.
+// and what the comments of Server and URL name.
 package lambda

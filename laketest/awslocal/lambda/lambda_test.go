@@ -29,6 +29,8 @@ func TestMain(m *testing.M) {
 		os.Exit(m.Run())
 	case "broken":
 		os.Exit(3)
+	case "mirror":
+		runtime.Start(mirror)
 	default:
 		runtime.Start(handle)
 	}
