@@ -22,15 +22,15 @@ func StartGlue(moto *Endpoint) (*Endpoint, error) {
 	if err != nil {
 		return nil, fmt.Errorf("glue in front of %q: %w", moto.URL, err)
 	}
-	g := &glue{moto: moto.URL, pass: &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+	g := &glueCheck{moto: moto.URL, pass: &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
 		r.SetURL(to)
 		r.Out.Host = r.In.Host
 	}}}
 	return Serve(g)
 }
 
-// glue checks updates on their way to moto.
-type glue struct {
+// glueCheck looks at updates on their way to moto.
+type glueCheck struct {
 	moto string
 	pass http.Handler
 
@@ -38,7 +38,7 @@ type glue struct {
 }
 
 // ServeHTTP answers one call.
-func (g *glue) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (g *glueCheck) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Header.Get("X-Amz-Target") != "AWSGlue.UpdateTable" {
 		g.pass.ServeHTTP(w, r)
 		return
@@ -64,7 +64,7 @@ func (g *glue) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // same reports whether an update names no version, or the table's own. A table
 // that moto does not know is moto's to refuse.
-func (g *glue) same(ctx context.Context, header http.Header, body []byte) (bool, error) {
+func (g *glueCheck) same(ctx context.Context, header http.Header, body []byte) (bool, error) {
 	var in struct {
 		DatabaseName string
 		VersionID    *string `json:"VersionId"`

@@ -29,12 +29,7 @@ func forTest(t testing.TB, start func(context.Context, Tools) (*Endpoint, error)
 		t.Fatal(err)
 	}
 	e, err := start(t.Context(), tools)
-	switch {
-	case errors.Is(err, ErrNotInstalled) && os.Getenv("LAKE_AWS") != "required":
-		t.Skipf("NOT TESTED against AWS's emulators: %v; %s", err, lake.Hint(err))
-	case err != nil:
-		t.Fatalf("%v; %s", err, lake.Hint(err))
-	}
+	mustStart(t, err)
 	t.Cleanup(func() {
 		if err := e.Stop(); err != nil {
 			t.Error(err)
@@ -56,4 +51,33 @@ func Glue(t testing.TB, moto *Endpoint) *Endpoint {
 		}
 	})
 	return e
+}
+
+// NewCloud starts a cloud for one test, with the tools of the repository.
+func NewCloud(t testing.TB, o CloudOptions) *Cloud {
+	t.Helper()
+	tools, err := FindTools(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Tools = tools
+	c, err := StartCloud(t.Context(), o)
+	mustStart(t, err)
+	t.Cleanup(func() {
+		if err := c.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return c
+}
+
+// mustStart ends a test whose emulators did not start.
+func mustStart(t testing.TB, err error) {
+	t.Helper()
+	switch {
+	case errors.Is(err, ErrNotInstalled) && os.Getenv("LAKE_AWS") != "required":
+		t.Skipf("NOT TESTED against AWS's emulators: %v; %s", err, lake.Hint(err))
+	case err != nil:
+		t.Fatalf("%v; %s", err, lake.Hint(err))
+	}
 }
