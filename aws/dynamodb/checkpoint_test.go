@@ -2,6 +2,7 @@ package dynamodb_test
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -107,6 +108,53 @@ func TestACheckpointThatFailsFailsNoCommit(t *testing.T) {
 		t.Fatalf("%d failures, %d checkpoints", failures, count(db, "checkpoint#"))
 	}
 	holds(t, dynamodb.New(db, o), 8)
+}
+
+// TestACheckpointDoesNotUndoACommit that somebody makes while it is written.
+func TestACheckpointDoesNotUndoACommit(t *testing.T) {
+	for put := 1; put <= 2; put++ { // the checkpoint itself, and the head that names it
+		o := dynamodb.Options{Checkpoint: 5, Retry: atOnce()}
+		db := fake(o)
+		other := dynamodb.New(db, dynamodb.Options{Retry: atOnce()})
+		puts := 0
+		db.Fault = func(op string, w awsfake.When) error {
+			if op != "PutItem" || w != awsfake.Before {
+				return nil
+			}
+			if puts++; puts == put {
+				commit(t, other, step(6))
+			}
+			return nil
+		}
+		l := dynamodb.New(db, o)
+		for n := uint64(1); n <= 5; n++ {
+			commit(t, l, step(n))
+		}
+		holds(t, dynamodb.New(db, o), 6)
+		commit(t, l, step(7))
+		holds(t, l, 7)
+		if puts < 4 || count(db, "checkpoint#") != 1 {
+			t.Errorf("%d puts, %d checkpoints", puts, count(db, "checkpoint#"))
+		}
+	}
+}
+
+// TestTimeThatStandsStillKeepsTheOrder of commits to several shards.
+func TestTimeThatStandsStillKeepsTheOrder(t *testing.T) {
+	back := epoch
+	o := dynamodb.Options{Clock: func() lake.Instant { back--; return back }}
+	db := fake(o)
+	l := dynamodb.New(db, o)
+	var want []lake.Key
+	for n := range uint64(9) {
+		s := lake.ShardID(fmt.Sprint("shard-", (n*5)%3))
+		f := lake.File{Key: lake.Key(fmt.Sprint("raw/", n)), Kind: lake.KindRaw, Shard: s}
+		commit(t, l, lake.Commit{Shard: s, Add: []lake.File{f}})
+		want = append(want, f.Key)
+	}
+	if got := keys(t, dynamodb.New(db, o)); !slices.Equal(got, want) {
+		t.Fatalf("got %v, want %v", got, want)
+	}
 }
 
 func TestBooksOfOldHoursAreForgotten(t *testing.T) {

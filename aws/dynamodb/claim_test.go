@@ -165,35 +165,49 @@ func TestFaultsOfClaimsChangeNoAnswer(t *testing.T) {
 }
 
 // TestAThrottledTableLeavesWhatIsKnown: a table that throttles for longer than
-// there is time gives an error while there is some left, and the outcomes
-// before the first claim without one stand.
+// there is time gives an error, and the outcomes before the first claim without
+// one stand.
 func TestAThrottledTableLeavesWhatIsKnown(t *testing.T) {
-	const first = 40 // the first claim that is always throttled
+	const first, tries, workers = 40, 6, 4 // the first claim that is always throttled
 	f := &failing{Client: fake(dynamodb.Options{}), before: func(in *sdk.PutItemInput) error {
 		if idOf(in) >= first {
 			return throttled()
 		}
 		return nil
 	}}
-	l := dynamodb.New(f, dynamodb.Options{Concurrency: 4})
-	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
-	defer cancel()
+	retry := atOnce()
+	retry.Tries = tries
+	l := dynamodb.New(f, dynamodb.Options{Concurrency: workers, Retry: retry})
 	claims := claimsOf(sequence(0, 200)...)
 	out := make([]lake.Outcome, len(claims))
-	err := l.Claim(ctx, "a", claims, out)
+	err := l.Claim(t.Context(), "a", claims, out)
 	if !errors.Is(err, lake.ErrFull) || !strings.Contains(err.Error(), "160 of 200") || !strings.Contains(err.Error(), "table claims") {
 		t.Fatalf("got %v", err)
-	}
-	if ctx.Err() != nil {
-		t.Error("no time is left")
 	}
 	for i, o := range out {
 		if (o == lake.Owned) != (i < first) {
 			t.Fatalf("claim %d has outcome %d", i, o)
 		}
 	}
-	if s := l.Stats(); s.Claims != first || s.Writes > first+4*20 {
+	if s := l.Stats(); s.Claims != first || s.Writes > first+workers*tries {
 		t.Errorf("claims behind the failed one were asked for: %+v", s)
+	}
+}
+
+// TestClaimsEndBeforeTheDeadline, so that the caller has time to say how far
+// it came.
+func TestClaimsEndBeforeTheDeadline(t *testing.T) {
+	f := &failing{Client: fake(dynamodb.Options{}), before: func(*sdk.PutItemInput) error { return throttled() }}
+	var longest time.Duration
+	retry := &awsapi.Retry{Base: 45 * time.Minute, Max: 45 * time.Minute, Wait: func(_ context.Context, d time.Duration) error {
+		longest = max(longest, d)
+		return nil
+	}}
+	ctx, expire := context.WithTimeout(t.Context(), 10*time.Minute)
+	defer expire()
+	err := dynamodb.New(f, dynamodb.Options{Concurrency: 1, Retry: retry}).Claim(ctx, "a", claimsOf(1), make([]lake.Outcome, 1))
+	if !errors.Is(err, lake.ErrFull) || ctx.Err() != nil || longest > 10*time.Minute {
+		t.Fatalf("%v after a pause of %s", err, longest)
 	}
 }
 
