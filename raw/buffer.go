@@ -82,6 +82,10 @@ func (b *Buffer) Write(ctx context.Context, sink lake.Sink, shard lake.ShardID, 
 			cmp.Compare(x.Partition.Subtype, y.Partition.Subtype),
 			cmp.Compare(x.Partition.Day, y.Partition.Day))
 	})
+	if len(parts) == 0 {
+		b.Reset()
+		return nil, nil
+	}
 	files, err := sink.Write(ctx, shard, span, parts)
 	for i := range parts {
 		b.free.Put(parts[i].Lines)
