@@ -28,7 +28,7 @@ VERSITYGW    := v1.8.0
 RACE := ./admin/... ./client/... ./collect/... ./ingest/... ./query/... ./raw/... ./serve/... \
         ./local/keys/... ./local/store/... ./local/stream/... ./local/ledger/... ./assemble/...
 
-.PHONY: help build test check lint format unit race e2e emulators demo bench soak fuzz docs clean versitygw
+.PHONY: help build test check lint format unit race e2e emulators aws-local demo bench soak fuzz docs clean versitygw
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,6 +61,9 @@ e2e: build $(VENV) emulators ## the real binary: kills under load, documents, ar
 	LAKE_AWS=required LAKE_BIN=$(CURDIR)/bin/lake LAKE_PYICEBERG=$(PYICEBERG) $(GO) test -count=1 -timeout 15m ./e2e/...
 
 emulators: $(MOTO) $(KINESALITE) ## install what stands for AWS in the tests (moto, kinesalite) into .tools
+
+aws-local: emulators ## an emulated AWS with the resources of one lake, until Ctrl-C; FLAGS="-shards 4 -functions DIR"
+	$(GO) run ./cmd/lake-aws-local $(FLAGS)
 
 versitygw: .tools/versitygw-$(VERSITYGW) ## build a second S3 server that the tests of aws/s3 then use too (3 minutes)
 

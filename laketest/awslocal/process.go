@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"strings"
 	"sync"
@@ -84,7 +85,9 @@ func (p *process) stop() (err error) {
 		select {
 		case <-p.done: // it ended by itself
 		default:
-			err = p.cmd.Process.Kill()
+			if err = p.cmd.Process.Kill(); errors.Is(err, os.ErrProcessDone) {
+				err = nil
+			}
 		}
 		<-p.done
 		_ = p.stdin.Close() // the reader of the pipe is gone

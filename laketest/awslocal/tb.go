@@ -81,3 +81,14 @@ func mustStart(t testing.TB, err error) {
 		t.Fatalf("%v; %s", err, lake.Hint(err))
 	}
 }
+
+// Need skips a test, or fails it when LAKE_AWS=required, where the emulators
+// are not installed.
+func Need(t testing.TB) {
+	t.Helper()
+	tools, err := FindTools(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustStart(t, errors.Join(need("moto", tools.Python), need("kinesalite", tools.NodeModules)))
+}
