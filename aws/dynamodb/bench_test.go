@@ -15,6 +15,7 @@ import (
 
 	"github.com/eventlake/lake"
 	"github.com/eventlake/lake/aws/dynamodb"
+	"github.com/eventlake/lake/laketest/memory"
 )
 
 // granting is a client without network and without work: every put is taken,
@@ -47,8 +48,8 @@ func BenchmarkClaim(b *testing.B) {
 				l := dynamodb.New(c.client, dynamodb.Options{})
 				claims := make([]lake.Claim, size)
 				for i := range claims {
-					n := uint64(i)                                                                                                                 //nolint:gosec // positive
-					claims[i] = lake.Claim{ID: id(n / c.copies), Position: kinesisPosition(n + 1), Time: epoch, Fingerprint: uint32(n / c.copies)} //nolint:gosec // small
+					n := uint64(i)
+					claims[i] = lake.Claim{ID: id(n / c.copies), Position: kinesisPosition(n + 1), Time: epoch, Fingerprint: uint32(n / c.copies)}
 				}
 				out := make([]lake.Outcome, size)
 				b.ReportAllocs()
@@ -96,4 +97,41 @@ func BenchmarkClaimThroughTheSDK(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/size, "ns/event")
+}
+
+// BenchmarkColdJournal reads a ledger as a new process does, with as many live
+// files as a delivery service writes for a million events an hour in six days.
+func BenchmarkColdJournal(b *testing.B) {
+	const files, batch = 150_000, 1000
+	store := memory.NewStore()
+	o := dynamodb.Options{Store: store, Retry: atOnce(), Checkpoint: files / batch}
+	db := fake(o)
+	l := dynamodb.New(db, o)
+	for n := uint64(0); n < files; n += batch {
+		c := lake.Commit{Shard: "arrivals", Span: lake.Span{After: lake.Pos(n), To: lake.Pos(n + batch)}}
+		for i := n; i < n+batch; i++ {
+			f := file(i + 1)
+			c.Add = append(c.Add, lake.File{
+				Key: f.Key, Kind: f.Kind, Partition: f.Partition, Shard: "arrivals", Bytes: 10_000 + int64(i*2654435761%5000),
+				Span: lake.Span{After: lake.Pos(i), To: lake.Pos(i + 1)}, Received: epoch + lake.Instant(i*3_456_789),
+			})
+		}
+		if err := l.Commit(b.Context(), c); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := dynamodb.New(db, o).Journal(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for info, err := range store.List(b.Context(), "ledger/") {
+		if err != nil {
+			b.Fatal(err)
+		}
+		if strings.Contains(string(info.Key), "checkpoint") {
+			b.ReportMetric(float64(info.Bytes)/files, "bytes/file")
+		}
+	}
 }

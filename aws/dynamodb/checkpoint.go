@@ -20,7 +20,7 @@ const tracesKept = 64
 // upkeep writes a checkpoint when one is due, and removes what it replaces. A
 // failure fails no commit: the next commit tries again.
 func (l *Ledger) upkeep(ctx context.Context, sh *shard) {
-	if sh.head.commits-sh.head.checkpoint < uint64(l.options.Checkpoint) { //nolint:gosec // positive
+	if sh.head.commits-sh.head.checkpoint < uint64(l.options.Checkpoint) {
 		return
 	}
 	err := l.checkpoint(ctx, sh)

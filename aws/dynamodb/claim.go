@@ -80,7 +80,7 @@ func (g *groups) make(claims []lake.Claim) {
 	g.next = g.next[:len(claims)]
 	clear(g.next)
 	for i := range claims {
-		n := int32(i) //nolint:gosec // a call has fewer than 2^31 claims
+		n := int32(i) // a call has fewer than 2^31 claims
 		if before, ok := g.last[claims[i].ID]; ok {
 			g.next[before] = n
 		} else {

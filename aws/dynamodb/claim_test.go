@@ -36,7 +36,7 @@ func id(n uint64) (id lake.ID) {
 func claimsOf(ids ...uint64) []lake.Claim {
 	out := make([]lake.Claim, len(ids))
 	for i, n := range ids {
-		out[i] = lake.Claim{ID: id(n), Position: lake.Pos(uint64(i + 1)), Time: epoch, Fingerprint: 7} //nolint:gosec // small
+		out[i] = lake.Claim{ID: id(n), Position: lake.Pos(uint64(i + 1)), Time: epoch, Fingerprint: 7}
 	}
 	return out
 }
@@ -288,7 +288,7 @@ func TestAnswersAreThoseOfTheLedgerInMemory(t *testing.T) {
 		for i := range claims {
 			now = now.Add(time.Duration(r.IntN(2)) * time.Second)
 			claims[i] = lake.Claim{
-				ID: id(r.Uint64N(30)), Position: kinesisPosition(uint64(call*100 + i + 1)), Time: now, Fingerprint: r.Uint32N(2), //nolint:gosec // small
+				ID: id(r.Uint64N(30)), Position: kinesisPosition(uint64(call*100 + i + 1)), Time: now, Fingerprint: r.Uint32N(2),
 			}
 		}
 		got, expected := make([]lake.Outcome, len(claims)), make([]lake.Outcome, len(claims))

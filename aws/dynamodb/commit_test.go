@@ -24,7 +24,7 @@ func file(n uint64) lake.File {
 	f := lake.File{
 		Kind: lake.KindRaw, Shard: shard, Span: span(n-1, n),
 		Partition: lake.Partition{Name: lake.Name{Type: "account", Subtype: fmt.Sprint("s", n%5)}, Day: epoch.Day()},
-		Events:    1, Bytes: 100, CRC: uint32(n), MinTime: epoch, MaxTime: epoch, Received: epoch, //nolint:gosec // small
+		Events:    1, Bytes: 100, CRC: uint32(n), MinTime: epoch, MaxTime: epoch, Received: epoch,
 	}
 	f.Key = lake.Key(fmt.Sprintf("raw/%s/part-%06d.ndjson.gz", f.Partition.Dir(), n))
 	return f
@@ -86,7 +86,7 @@ func holds(t *testing.T, l *dynamodb.Ledger, n uint64) {
 	if !slices.Equal(got, want) {
 		t.Fatalf("%d files, want %d:\n%v", len(got), n, got)
 	}
-	if b := j.Books(); len(b) != 1 || b[0].Unique != int64(n) { //nolint:gosec // small
+	if b := j.Books(); len(b) != 1 || b[0].Unique != int64(n) {
 		t.Fatalf("books %+v, want %d", b, n)
 	}
 	if p := j.Positions(); len(p) != 1 || p[shard] != position(n) {
@@ -254,7 +254,7 @@ func TestACommitOfThousandsOfFilesGoesToTheStore(t *testing.T) {
 	c := lake.Commit{Shard: shard, Span: span(0, 1)}
 	for n := range uint64(20_000) {
 		f := file(n + 1)
-		f.CRC, f.MinTime = uint32(n*2654435761), lake.Instant(n*0x9e3779b97f4a7c15>>20) //nolint:gosec // to be incompressible
+		f.CRC, f.MinTime = uint32(n*2654435761), lake.Instant(n*0x9e3779b97f4a7c15>>20)
 		c.Add = append(c.Add, f)
 	}
 	db := fake(dynamodb.Options{})

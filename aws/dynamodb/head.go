@@ -38,7 +38,7 @@ func readHead(i item) (h head, err error) {
 	f := fields{item: i}
 	h = head{
 		position: f.position("p"), commits: f.number("n"), checkpoint: f.number("c"),
-		time: lake.Instant(f.number("t")), token: f.text("w"), //nolint:gosec // as written
+		time: lake.Instant(f.number("t")), token: f.text("w"),
 	}
 	return h, f.err
 }

@@ -115,7 +115,7 @@ func (p *putter) try(ctx context.Context) error {
 
 func readOwner(i item) (owner, error) {
 	f := fields{item: i}
-	o := owner{place: f.text("o"), fingerprint: uint32(f.number("f")), expires: int64(f.number("e"))} //nolint:gosec // as written
+	o := owner{place: f.text("o"), fingerprint: uint32(f.number("f")), expires: int64(f.number("e"))}
 	if f.err != nil || o.place == "" {
 		return o, lake.Errorf(lake.ErrCorrupt,
 			"the claims' table must be written by the lake only; delete the item, or restore the table to a point in time",

@@ -17,8 +17,8 @@ import (
 func receipt(s lake.ShardID, after, to uint64, minute int) lake.Receipt {
 	at := epoch.Day().Start().Add(time.Duration(minute) * time.Minute)
 	return lake.Receipt{
-		Shard: s, First: position(after + 1), To: position(to), Events: int64(to - after), Time: at, //nolint:gosec // small
-		Books: []lake.Tally{{Book: lake.Book{Source: "s", Type: "account", Hour: at.Hour()}, Unique: int64(to - after)}}, //nolint:gosec // small
+		Shard: s, First: position(after + 1), To: position(to), Events: int64(to - after), Time: at,
+		Books: []lake.Tally{{Book: lake.Book{Source: "s", Type: "account", Hour: at.Hour()}, Unique: int64(to - after)}},
 	}
 }
 
@@ -70,8 +70,8 @@ func TestReceipts(t *testing.T) {
 			db := client(t)
 			var a, b []lake.Receipt
 			for i := range uint64(6) { // one every 30 minutes
-				a = append(a, receipt("a", i*10, i*10+10, int(i)*30))          //nolint:gosec // small
-				b = append(b, receipt("b", 1000+i*10, 1000+i*10+5, int(i)*30)) //nolint:gosec // small
+				a = append(a, receipt("a", i*10, i*10+10, int(i)*30))
+				b = append(b, receipt("b", 1000+i*10, 1000+i*10+5, int(i)*30))
 			}
 			record(t, dynamodb.New(db, dynamodb.Options{}), a...)
 			record(t, dynamodb.New(db, dynamodb.Options{}), b...)
@@ -118,7 +118,7 @@ func TestReadingReceiptsCostsWhatLiesInTheTime(t *testing.T) {
 	db := fake(dynamodb.Options{})
 	l := dynamodb.New(db, dynamodb.Options{})
 	for i := range uint64(24 * 30) { // every two minutes of a day
-		record(t, l, receipt("a", i*10, i*10+10, int(i)*2)) //nolint:gosec // small
+		record(t, l, receipt("a", i*10, i*10+10, int(i)*2))
 	}
 	if puts := db.Calls("PutItem"); puts > 24*30+24 {
 		t.Errorf("%d puts for %d receipts", puts, 24*30)
