@@ -58,7 +58,7 @@ func rules() map[string]rule {
 		"assemble": {[]string{"", "admin", "audit", "collect", "config", "curate/...", "ingest", "local/catalog", "local/disk", "local/keys",
 			"local/ledger", "local/store", "local/stream", "quarantine", "query", "raw", "replay", "serve/...", "transform"},
 			"assemble sees both sides, but not the SQL engine: DuckDB is linked by the command only"},
-		"assemble/cloud": {[]string{"", "arrivals", "assemble/cloud", "aws/...", "collect", "config", "curate", "ingest", "local/disk", "local/keys", "raw", "replay", "serve/api", "transform"},
+		"assemble/cloud": {[]string{"", "arrivals", "assemble/cloud", "aws/...", "collect", "lambda/...", "config", "curate", "ingest", "local/disk", "local/keys", "raw", "replay", "serve/api", "transform"},
 			"the cloud's assembly sees stages and the adapters of AWS; of the machine's only the keys' file"},
 		"lambda": {[]string{"", "arrivals", "aws/...", "collect", "curate", "ingest", "raw", "replay", "serve/api", "transform"},
 			"a Lambda's handler decodes, calls one stage and encodes; it makes no adapter"},

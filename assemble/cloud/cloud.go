@@ -17,6 +17,7 @@ import (
 	"github.com/eventlake/lake"
 	"github.com/eventlake/lake/aws/awsapi"
 	"github.com/eventlake/lake/aws/dynamodb"
+	"github.com/eventlake/lake/aws/firehose"
 	"github.com/eventlake/lake/aws/kinesis"
 	"github.com/eventlake/lake/aws/s3"
 	"github.com/eventlake/lake/config"
@@ -30,9 +31,10 @@ type Cloud struct {
 	Log    *slog.Logger
 	Clock  lake.Clock
 
-	store  *s3.Store
-	ledger *dynamodb.Ledger
-	stream *kinesis.Stream
+	store    *s3.Store
+	ledger   *dynamodb.Ledger
+	stream   *kinesis.Stream
+	firehose *firehose.Sink // nil when raw is written directly
 }
 
 // Open reads the configuration: defaults, lake.yaml named by LAKE_CONFIG (a

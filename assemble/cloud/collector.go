@@ -75,4 +75,3 @@ func (c *Cloud) authenticator(ctx context.Context) (api.Authenticator, error) {
 		return api.Caller{Key: k.ID, Source: k.Source, Role: api.Role(k.Role)}, nil
 	}, nil
 }
-

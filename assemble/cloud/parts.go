@@ -86,7 +86,14 @@ func (c *Cloud) sink(gz *raw.Compressor) (lake.Sink, error) {
 	if c.Config.AWS.Firehose == "" {
 		return direct, nil
 	}
-	return firehose.New(firehose.NewClient(c.AWS), firehose.Options{Stream: c.Config.AWS.Firehose, Direct: direct, Clock: c.Clock})
+	if c.firehose == nil {
+		var err error
+		c.firehose, err = firehose.New(firehose.NewClient(c.AWS), firehose.Options{Stream: c.Config.AWS.Firehose, Direct: direct, Clock: c.Clock})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return c.firehose, nil
 }
 
 // lineMemory is how much memory for lines is kept between batches.

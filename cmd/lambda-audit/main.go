@@ -34,9 +34,13 @@ func main() {
 				return nil, err
 			}
 		}
+		metrics, err := c.Metrics()
+		if err != nil {
+			return nil, err
+		}
 		return audit.New(audit.Config{
 			Receipts: ledger, Stream: stream, Ledger: ledger, Store: store, Catalog: catalog,
-			Lines: raw.NewReader(store, nil), Clock: c.Clock, Log: c.Log,
+			Lines: raw.NewReader(store, nil), Clock: c.Clock, Done: tables.Audits(c, metrics), Log: c.Log,
 		}), nil
 	})
 }

@@ -30,9 +30,13 @@ func main() {
 		if err != nil {
 			return nil, err
 		}
+		metrics, err := c.Metrics()
+		if err != nil {
+			return nil, err
+		}
 		return curate.New(curate.Config{
 			Ledger: ledger, Store: store, Catalog: catalog, Curator: curator, Bucket: c.Config.AWS.Bucket,
-			Keep: c.Config.Curate.KeepSnapshots, Clock: c.Clock, Log: c.Log,
+			Keep: c.Config.Curate.KeepSnapshots, Clock: c.Clock, Done: tables.Reports(c, metrics), Log: c.Log,
 		}), nil
 	})
 }

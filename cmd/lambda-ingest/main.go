@@ -17,6 +17,12 @@ func main() {
 		if err != nil {
 			return nil, err
 		}
-		return ingest.New(ingest.Config{Handed: handed, Unpack: cloud.Unpacking(), Margin: c.Config.AWS.Margin, Log: c.Log}), nil
+		metrics, err := c.Metrics()
+		if err != nil {
+			return nil, err
+		}
+		return ingest.New(ingest.Config{
+			Handed: handed, Unpack: cloud.Unpacking(), Margin: c.Config.AWS.Margin, Done: c.Batches(metrics), Log: c.Log,
+		}), nil
 	})
 }

@@ -45,6 +45,10 @@ func main() {
 		if err != nil {
 			return nil, err
 		}
+		metrics, err := c.Metrics()
+		if err != nil {
+			return nil, err
+		}
 		batches := ingest.New(ingest.Config{Handed: handed, Unpack: cloud.Unpacking(), Margin: c.Config.AWS.Margin, Log: c.Log})
 		return replay.New(replay.Config{
 			Ledger: arrivals.Whole{Ledger: ledger, Store: store}, Lines: raw.NewReader(store, nil),
@@ -53,7 +57,7 @@ func main() {
 				Store: store, Prefix: lake.Key(c.Config.AWS.Failed), Bucket: c.Config.AWS.Bucket,
 				Batch: batches.Invoke, Stream: stream, Handed: handed, Log: c.Log,
 			},
-			Again: again(sdk.NewFromConfig(c.AWS)), Log: c.Log,
+			Again: again(sdk.NewFromConfig(c.AWS)), Done: tables.Replays(c, metrics), Log: c.Log,
 		}), nil
 	})
 }
