@@ -3,6 +3,8 @@ package curate
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/eventlake/lake"
@@ -98,6 +100,14 @@ func Build(ctx context.Context, c BuildConfig) (Built, error) {
 // table's: late duplicates and conflicts are counted anew.
 func (b *Built) Summary(operation string) (map[string]string, error) {
 	return summary(operation, lake.Table{}, b.LateDuplicates, b.Conflicts)
+}
+
+// Clone returns a copy that Add changes without changing b.
+func (b *Built) Clone() Built {
+	c := *b
+	c.Files, c.Conflicts, c.Consumed = slices.Clone(b.Files), maps.Clone(b.Conflicts), maps.Clone(b.Consumed)
+	c.LateDuplicates = b.LateDuplicates.clone()
+	return c
 }
 
 // Add puts a later build of the same table behind b: its files, its schema

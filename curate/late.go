@@ -56,6 +56,11 @@ func (l *LateDuplicates) Add(b lake.Book, events int64) {
 	l.Merge(LateDuplicates{Total: events, Books: []LateTally{{b.Source, b.Type, b.Hour, 1, events}}})
 }
 
+func (l LateDuplicates) clone() LateDuplicates {
+	l.Books = slices.Clone(l.Books)
+	return l
+}
+
 // Merge adds the counts of m.
 func (l *LateDuplicates) Merge(m LateDuplicates) {
 	l.Total += m.Total

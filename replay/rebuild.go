@@ -55,6 +55,9 @@ type Unreadable struct {
 	Why  string        `json:"why"`
 }
 
+// staleTries is how often a swap that lost to another writer is done again.
+const staleTries = 10
+
 // Tables lists the tables that the options choose.
 func (r *Rebuilder) Tables(ctx context.Context, o RebuildOptions) ([]lake.TableName, error) {
 	all, err := r.Catalog.Tables(ctx)
@@ -85,6 +88,7 @@ func (r *Rebuilder) Table(ctx context.Context, name lake.TableName, o RebuildOpt
 	}
 	c := r.Build
 	c.Table, c.Location, c.Files, c.Progress = name, base.Location, raws, progress
+	c.Files = upTo(c.Files, base.Consumed)
 	c.Upto, c.Keep, c.Grow = base.Consumed, base.Schema, !o.whole()
 	built, err := curate.Build(ctx, c)
 	if err != nil {
@@ -96,7 +100,7 @@ func (r *Rebuilder) Table(ctx context.Context, name lake.TableName, o RebuildOpt
 			err = errors.Join(err, built.Discard(context.WithoutCancel(ctx), c.Store))
 		}
 	}()
-	out.RawFiles, out.Rows = len(raws), built.Rows
+	out.RawFiles, out.Rows = len(c.Files), built.Rows
 	if err := out.compare(ctx, c.Store, curate.Side{Schema: base.Schema, Files: o.inRange(base.Files)}, &built); err != nil {
 		return out, fmt.Errorf("compare %s: %w", name, err)
 	}
@@ -106,7 +110,12 @@ func (r *Rebuilder) Table(ctx context.Context, name lake.TableName, o RebuildOpt
 	if o.DryRun {
 		return out, nil
 	}
-	keep, err = r.swap(ctx, name, o, c, &built, &out)
+	for try := 1; ; try++ {
+		keep, err = r.swap(ctx, name, o, c, &built, &out)
+		if !errors.Is(err, lake.ErrStale) || try == staleTries {
+			break // stale: a writer that Exclusive does not keep off was faster
+		}
+	}
 	if err != nil {
 		return out, fmt.Errorf("swap %s: %w", name, err)
 	}
@@ -168,14 +177,14 @@ func (r *Rebuilder) swap(ctx context.Context, name lake.TableName, o RebuildOpti
 	if c.Files, err = r.rawFiles(ctx, name, o); err != nil {
 		return false, err
 	}
-	c.Files = slices.DeleteFunc(c.Files, func(f lake.File) bool { return !f.Span.To.After(c.Upto[f.Shard]) })
+	c.Files = slices.DeleteFunc(upTo(c.Files, now.Consumed), func(f lake.File) bool { return !f.Span.To.After(c.Upto[f.Shard]) })
 	c.After, c.Upto, c.Keep, c.Grow, c.Known = c.Upto, now.Consumed, built.Schema, true, built.Files
 	since, err := curate.Build(ctx, c)
 	if err != nil {
 		return false, err
 	}
 	out.Since = since.Rows
-	all := *built
+	all := built.Clone() // the swap may have to be done again
 	all.Add(since)
 	summary, err := rebuildSummary(now, all, o)
 	if err != nil {
@@ -209,6 +218,12 @@ func rebuildSummary(now lake.Table, all curate.Built, o RebuildOptions) (map[str
 	}
 	summary["lake.rebuild-from"], summary["lake.rebuild-to"] = o.From.String(), o.To.String()
 	return summary, nil
+}
+
+// upTo leaves out arrivals that the table has not consumed: their lines do not
+// have the positions by which a build bounds what it takes in.
+func upTo(files []lake.File, consumed map[lake.ShardID]lake.Position) []lake.File {
+	return slices.DeleteFunc(files, func(f lake.File) bool { return !f.Vouched() && f.Span.To.After(consumed[f.Shard]) })
 }
 
 func (r *Rebuilder) rawFiles(ctx context.Context, name lake.TableName, o RebuildOptions) ([]lake.File, error) {
