@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 	"unicode/utf8"
 
 	"github.com/eventlake/lake"
@@ -69,19 +70,37 @@ type tails struct {
 
 func newTails(l *Local) *tails { return &tails{lake: l, busy: map[string]bool{}} }
 
+// leaveWithin is how long a reader waits for one that was just killed: its
+// connection is noticed to be gone a little later.
+const leaveWithin = 2 * time.Second
+
 // enter claims a consumer until leave is called.
-func (t *tails) enter(name string) (leave func(), err error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.busy[name] {
-		return nil, lake.Errorf(lake.ErrInvalid, "end it first, or use another name: each consumer gets every event", "another lake tail reads as consumer %s", name)
+func (t *tails) enter(ctx context.Context, name string) (leave func(), err error) {
+	for deadline := time.Now().Add(leaveWithin); !t.claim(name); {
+		if time.Now().After(deadline) {
+			return nil, lake.Errorf(lake.ErrInvalid, "end it first, or use another name: each consumer gets every event", "another lake tail reads as consumer %s", name)
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(leaveWithin / 20):
+		}
 	}
-	t.busy[name] = true
 	return func() {
 		t.mu.Lock()
 		defer t.mu.Unlock()
 		delete(t.busy, name)
 	}, nil
+}
+
+func (t *tails) claim(name string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.busy[name] {
+		return false
+	}
+	t.busy[name] = true
+	return true
 }
 
 // opTail emits batches; it returns at the end of the stream, or with Follow
@@ -93,7 +112,7 @@ func (t *tails) opTail(ctx context.Context, args TailArgs, emit func(any)) (any,
 		return nil, err
 	}
 	if args.Consumer != "" {
-		leave, err := t.enter(args.Consumer)
+		leave, err := t.enter(ctx, args.Consumer)
 		if err != nil {
 			return nil, err
 		}
@@ -157,7 +176,7 @@ func (t *tails) opForget(ctx context.Context, args TailSave, _ func(any)) (any, 
 	if _, err := c.Load(ctx); err != nil {
 		return nil, lake.Errorf(lake.ErrNotFound, "see: lake status", "consumer %s", args.Consumer)
 	}
-	leave, err := t.enter(args.Consumer)
+	leave, err := t.enter(ctx, args.Consumer)
 	if err != nil {
 		return nil, err
 	}

@@ -218,6 +218,10 @@ func (c *tailCursor) follow(ctx context.Context) error {
 			if e := c.look(c.take()); e != nil {
 				events = append(events, *e)
 			}
+			if len(events) == tailEvents {
+				c.send(TailBatch{Positions: positions{c.shard: c.at}, Events: events})
+				events = nil
+			}
 		}
 		c.send(TailBatch{Positions: positions{c.shard: c.at}, Events: events})
 	}
