@@ -57,6 +57,15 @@ func Open(ctx context.Context, env []string, log *slog.Logger) (*Cloud, error) {
 	return c, err
 }
 
+// With is Open for a program that has its configuration.
+func With(ctx context.Context, cfg config.Config, log *slog.Logger) (*Cloud, error) {
+	a, err := awsapi.Config(ctx, awsapi.Options{})
+	if err != nil {
+		return nil, err
+	}
+	return &Cloud{Config: cfg, AWS: a, Log: log, Clock: lake.SystemClock}, nil
+}
+
 // configFile returns the path of the configuration file, fetched from S3 when
 // that is where it lies; "" when there is none.
 func (c *Cloud) configFile(ctx context.Context, env []string) (path string, err error) {

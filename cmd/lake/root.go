@@ -71,7 +71,7 @@ func newRoot(a *app) *cobra.Command {
 			root.AddCommand(c)
 		}
 	}
-	add("run", newUp(a), newDemo(a), newInit(a))
+	add("run", newUp(a), newWorker(a), newDemo(a), newInit(a))
 	add("data", newSend(a), newGen(a), newSQL(a), newTables(a), newTail(a), newReplay(a))
 	add("proof", newStatus(a), newVerify(a))
 	add("care", newKeys(a), newQuarantine(a), newRebuild(a), newCompact(a), newDoctor(a))

@@ -36,7 +36,8 @@ func main() {
 		}
 		return curate.New(curate.Config{
 			Ledger: ledger, Store: store, Catalog: catalog, Curator: curator, Bucket: c.Config.AWS.Bucket,
-			Keep: c.Config.Curate.KeepSnapshots, Clock: c.Clock, Done: tables.Reports(c, metrics), Log: c.Log,
+			Committed: c.Config.AWS.Queue == "",
+			Keep:      c.Config.Curate.KeepSnapshots, Clock: c.Clock, Done: tables.Reports(c, metrics), Log: c.Log,
 		}), nil
 	})
 }

@@ -29,12 +29,15 @@ type Config struct {
 	Store   lake.Store
 	Catalog lake.Catalog
 	Curator *stage.Curator
-	Bucket  string        // whose notifications count
-	Keep    time.Duration // how long snapshots are kept
-	Margin  time.Duration // before the deadline; default 10 s
-	Clock   lake.Clock
-	Done    func(Report) // after every call, for metrics; may be nil
-	Log     *slog.Logger
+	Bucket  string // whose notifications count
+	// Committed says that workers commit all raw files, so that none has to be
+	// looked for.
+	Committed bool
+	Keep      time.Duration // how long snapshots are kept
+	Margin    time.Duration // before the deadline; default 10 s
+	Clock     lake.Clock
+	Done      func(Report) // after every call, for metrics; may be nil
+	Log       *slog.Logger
 }
 
 // Report is what one call did.
@@ -159,16 +162,13 @@ func (h *Handler) tables(ctx context.Context, r *Report) error {
 // upkeep finds what was not told, takes it in, and keeps the lake small.
 func (h *Handler) upkeep(ctx context.Context, r *Report) error {
 	now := h.config.Clock()
-	found, err := arrivals.Find(ctx, h.config.Store, now)
-	if err != nil {
-		return err
-	}
-	if r.Objects, err = arrivals.Register(ctx, h.config.Ledger, found); err != nil {
+	if err := h.find(ctx, now, r); err != nil {
 		return err
 	}
 	if err := h.tables(ctx, r); err != nil {
 		return err
 	}
+	var err error
 	if r.Compact, err = h.config.Curator.Compact(ctx, stage.CompactOptions{}); err != nil {
 		return err
 	}
@@ -180,6 +180,18 @@ func (h *Handler) upkeep(ctx context.Context, r *Report) error {
 		return err
 	}
 	r.Forgot, err = arrivals.Forget(ctx, h.config.Ledger, curated[arrivals.Shard], now)
+	return err
+}
+
+func (h *Handler) find(ctx context.Context, now lake.Instant, r *Report) error {
+	if h.config.Committed {
+		return nil
+	}
+	found, err := arrivals.Find(ctx, h.config.Store, now)
+	if err != nil {
+		return err
+	}
+	r.Objects, err = arrivals.Register(ctx, h.config.Ledger, found)
 	return err
 }
 
