@@ -181,12 +181,12 @@ func TestWhatCannotPassFailsAtOnce(t *testing.T) {
 
 func TestCallsStayWithinTheLimits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := newFake(t, 1300)
+		f := newFake(t, 600)
 		f.latency = 50 * time.Millisecond
 		s := f.open(t, kinesis.Options{Senders: 3})
-		es := events(0, 20_000, 60)
+		es := events(0, 8000, 60)
 		var wg sync.WaitGroup
-		for part := range slices.Chunk(es, 1000) {
+		for part := range slices.Chunk(es, 400) {
 			wg.Go(func() {
 				if err := s.Append(t.Context(), part); err != nil {
 					t.Error(err)
@@ -199,9 +199,13 @@ func TestCallsStayWithinTheLimits(t *testing.T) {
 			t.Errorf("%d calls at one time, want 3", f.most)
 		}
 	})
+	big := make([]byte, 900_000)
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake(t, 40)
-		es := events(0, 60, 900_000)
+		es := events(0, 60, 20)
+		for i := range es {
+			es[i].Body = big
+		}
 		if err := f.open(t, kinesis.Options{}).Append(t.Context(), es); err != nil {
 			t.Fatal(err)
 		}
@@ -248,7 +252,7 @@ func TestBilledUnits(t *testing.T) {
 	} {
 		f := newFake(t, 4)
 		s := f.open(t, tt.options)
-		for i := range 40 {
+		for i := range 3 {
 			es := events(i*500, 500, 512)
 			for j := range es {
 				es[j].Received = lake.Instant(i) // a request has one time

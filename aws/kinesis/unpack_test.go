@@ -164,8 +164,8 @@ func seal(message string) string {
 func TestBombsStayAsTheyAre(t *testing.T) {
 	line := `{"a":1}` + "\n"
 	for name, data := range map[string][]byte{
-		"zeros in gzip":            gz(t, strings.Repeat("\x00", 20<<20)),
-		"zeros in zstd":            zst(t, strings.Repeat("\x00", 20<<20)),
+		"zeros in gzip":            gz(t, strings.Repeat("\x00", 5<<20)),
+		"zeros in zstd":            zst(t, strings.Repeat("\x00", 5<<20)),
 		"lines in zstd":            zst(t, strings.Repeat(line, 1<<20)),
 		"too many lines":           []byte(strings.Repeat(line, 100_001)),
 		"a body larger than any":   zst(t, "{"+strings.Repeat(string(event(1, 1000).Body), 12_000)),
