@@ -49,13 +49,21 @@ func main() {
 		if err != nil {
 			return nil, err
 		}
+		sources, err := c.Config.Transformers()
+		if err != nil {
+			return nil, err
+		}
+		gz, err := c.Gzip()
+		if err != nil {
+			return nil, err
+		}
 		batches := ingest.New(ingest.Config{Handed: handed, Unpack: cloud.Unpacking(), Margin: c.Config.AWS.Margin, Log: c.Log})
 		return replay.New(replay.Config{
 			Ledger: arrivals.Whole{Ledger: ledger, Store: store}, Lines: raw.NewReader(store, nil),
 			Target: stage.ToStream(stream, c.Clock), Rebuilder: rebuilder,
 			Drain: &replay.Drain{
 				Store: store, Prefix: lake.Key(c.Config.AWS.Failed), Bucket: c.Config.AWS.Bucket,
-				Batch: batches.Invoke, Stream: stream, Handed: handed, Log: c.Log,
+				Batch: batches.Invoke, Stream: stream, Handed: handed, Direct: raw.NewWriter(gz, nil), Sources: sources, Log: c.Log,
 			},
 			Again: again(sdk.NewFromConfig(c.AWS)), Done: tables.Replays(c, metrics), Log: c.Log,
 		}), nil

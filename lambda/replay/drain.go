@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strings"
 
 	"github.com/eventlake/lake"
 	"github.com/eventlake/lake/aws/event"
@@ -26,7 +27,11 @@ type Drain struct {
 	// Stream and Handed are for batches that were left without their payload.
 	Stream lake.Stream
 	Handed *ingest.Handed
-	Log    *slog.Logger
+	// Direct keeps lines that the delivery service could not place; Sources
+	// find their partitions. Both nil: such objects stay.
+	Direct  lake.Sink
+	Sources ingest.Sources
+	Log     *slog.Logger
 }
 
 // Drained is what was done.
@@ -93,6 +98,10 @@ func (d *Drain) all(ctx context.Context) (done Drained, err error) {
 	return done, errors.Join(errs...)
 }
 
+// Misplaced is the prefix, below Drain.Prefix, of the lines that the delivery
+// service could not place.
+const Misplaced = "firehose/"
+
 // one settles a batch and deletes its object. An object that is gone was
 // settled by another call.
 func (d *Drain) one(ctx context.Context, key lake.Key, done *Drained) error {
@@ -101,11 +110,14 @@ func (d *Drain) one(ctx context.Context, key lake.Key, done *Drained) error {
 		return nil
 	}
 	var batch given
-	if err == nil {
-		err = json.Unmarshal(text, &batch)
-	}
-	if err == nil {
-		err = d.settle(ctx, &batch)
+	switch {
+	case err != nil:
+	case strings.HasPrefix(string(key), string(d.Prefix)+Misplaced):
+		batch.Batch.Size, err = d.place(ctx, key, text)
+	default:
+		if err = json.Unmarshal(text, &batch); err == nil {
+			err = d.settle(ctx, &batch)
+		}
 	}
 	if err != nil {
 		done.Left++

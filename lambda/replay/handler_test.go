@@ -83,7 +83,8 @@ func newRig(t *testing.T) *rig {
 		Ledger: whole, Lines: lines, Target: r.target,
 		Rebuilder: &stage.Rebuilder{Ledger: whole, Catalog: r.catalog, Exclusive: r.curator.Exclusive,
 			Build: curate.BuildConfig{Store: r.store, Lines: lines}},
-		Drain: &replay.Drain{Store: r.store, Prefix: "failed/", Bucket: "lake", Stream: r.stream, Handed: handed, Log: slog.New(slog.DiscardHandler),
+		Drain: &replay.Drain{Store: r.store, Prefix: "failed/", Bucket: "lake", Stream: r.stream, Handed: handed, Direct: raw.NewWriter(r.gzip, nil),
+			Sources: func(lake.SourceID) *transform.Transformer { return tr }, Log: slog.New(slog.DiscardHandler),
 			Batch: func(_ context.Context, payload []byte) ([]byte, error) {
 				if r.refuse {
 					return []byte(`{"batchItemFailures":[{"itemIdentifier":"17"}]}`), nil
@@ -353,5 +354,52 @@ func TestRequestsThatMakeNoSenseAreRefused(t *testing.T) {
 	}
 	if _, err := r.handler.Invoke(t.Context(), []byte(`{"target":"stream","calls":1000}`)); !errors.Is(err, lake.ErrLimit) {
 		t.Errorf("it goes on for ever: %v", err)
+	}
+}
+
+func TestLinesThatFirehoseCouldNotPlaceAreFiled(t *testing.T) {
+	r := newRig(t)
+	var lines []byte
+	for n := range uint64(3) {
+		kind := []string{"account", "Pay/ment"}[n%2]
+		lines = raw.Append(lines, fmt.Appendf(nil, `{"event_uuid":"%d","event_name":"%s:x","created_at":1780315200}`, n, kind), &raw.Fields{
+			ID: id(n), Type: []byte(kind), Subtype: []byte("x"), Created: 1_780_315_200_000_000, Source: "web",
+			Shard: "shardId-0", Position: lake.Pos(n + 1), Received: noon,
+		})
+	}
+	object, err := json.Marshal(map[string]any{"attemptsMade": 1, "errorCode": "DynamicPartitioning.MetadataExtractionFailed", "rawData": lines})
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := r.giveUp("firehose/metadata-extraction-failed/2026/06/01/12/x-1", string(object)+"\n"+string(object))
+	if out, err := r.handler.Invoke(t.Context(), []byte(told)); err != nil || string(out) != `{"batchItemFailures":[]}` || r.left() != 0 {
+		t.Fatalf("%s %v, %d left", out, err, r.left())
+	}
+	got := map[string]int{}
+	for info, err := range r.store.List(t.Context(), "raw/") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		kind, p, err := raw.ParseDir(info.Key)
+		if err != nil || kind != lake.KindRaw || p.Day.String() != "2026-06-01" {
+			t.Fatal(info.Key, err)
+		}
+		err = raw.NewReader(r.store, nil).EachLine(t.Context(), lake.File{Key: info.Key, Bytes: info.Bytes}, func(line []byte) error {
+			var f raw.Fields
+			_, err := raw.Split(bytes.TrimSpace(line), &f)
+			got[p.Type+" "+f.ID.String()+" "+string(f.Type)]++
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(got) != 3 {
+		t.Fatalf("%v", got)
+	}
+	for line, n := range got {
+		if n != 2 {
+			t.Errorf("%s is there %d times; it was in the object twice", line, n)
+		}
 	}
 }
