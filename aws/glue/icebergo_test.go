@@ -115,8 +115,8 @@ func scan(t *testing.T, tbl *table.Table) []seen {
 func TestAnotherEngineReadsAndWritesBesideUs(t *testing.T) {
 	ctx := t.Context()
 	s := newShared(t)
-	registerS3(t, s.Endpoint)
-	other, err := iceglue.NewCatalog(iceglue.WithAwsConfig(s.Config()))
+	registerS3(t, s.moto)
+	other, err := iceglue.NewCatalog(iceglue.WithAwsConfig(s.glue.Config()))
 	if err != nil {
 		t.Fatal(err)
 	}

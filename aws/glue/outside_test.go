@@ -83,7 +83,7 @@ func newShared(t *testing.T) *shared {
 	t.Helper()
 	const name = "lake-shared"
 	moto := awslocal.Moto(t)
-	s := &shared{cloud: newCloud(t, moto, &checked{Client: glue.NewClient(moto.Config())}, name), name: name}
+	s := &shared{cloud: newCloud(t, moto, awslocal.Glue(t, moto), name), name: name}
 	s.c = open(t, s.api, s.store, glue.Options{Database: name, Root: "s3://" + name + "/below"})
 	for range 3 {
 		s.append(t)
@@ -127,7 +127,7 @@ func (s *shared) pyiceberg(t *testing.T) (said pyiceberg) {
 	if python == "" {
 		t.Skip("SKIPPED: PyIceberg did not read the tables; set LAKE_PYICEBERG to a Python that has local/catalog/testdata/requirements.txt installed")
 	}
-	out, err := exec.CommandContext(t.Context(), python, "testdata/read_table.py", s.URL, s.name, "lesson").Output()
+	out, err := exec.CommandContext(t.Context(), python, "testdata/read_table.py", s.glue.URL, s.moto.URL, s.name, "lesson").Output()
 	if err != nil {
 		var exit *exec.ExitError
 		if errors.As(err, &exit) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/glue"
@@ -23,6 +24,10 @@ const (
 	paramPrevious = "previous_metadata_location"
 	typeIceberg   = "ICEBERG"
 )
+
+// callTime bounds one try of a call, so that a connection that hangs is given up
+// while there is time for another.
+const callTime = 20 * time.Second
 
 // pointer is the iceberg.Pointer in one Glue database: the parameter
 // metadata_location of each table.
@@ -43,6 +48,8 @@ func (p *pointer) List(ctx context.Context) ([]lake.TableName, error) {
 	for {
 		var page *sdk.GetTablesOutput
 		err := p.retry.Do(ctx, func(ctx context.Context) (err error) {
+			ctx, cancel := context.WithTimeout(ctx, callTime)
+			defer cancel()
 			page, err = p.api.GetTables(ctx, in)
 			return awsapi.ClassifyOn(err, "database "+p.database)
 		})
@@ -93,6 +100,8 @@ func (p *pointer) Hold(ctx context.Context, name lake.TableName, uri string, rem
 func (p *pointer) table(ctx context.Context, name lake.TableName) (*types.Table, error) {
 	var out *sdk.GetTableOutput
 	err := p.retry.Do(ctx, func(ctx context.Context) (err error) {
+		ctx, cancel := context.WithTimeout(ctx, callTime)
+		defer cancel()
 		out, err = p.api.GetTable(ctx, &sdk.GetTableInput{CatalogId: p.catalog, DatabaseName: &p.database, Name: aws.String(string(name))})
 		return awsapi.ClassifyOn(err, p.named(name))
 	})

@@ -52,6 +52,8 @@ func (p *pointer) Swap(ctx context.Context, m iceberg.Move) (bool, error) {
 // move asks Glue once for the move from the version that now is; nil makes the
 // table.
 func (p *pointer) move(ctx context.Context, now *types.Table, m iceberg.Move) error {
+	ctx, cancel := context.WithTimeout(ctx, callTime)
+	defer cancel()
 	if now == nil {
 		_, err := p.api.CreateTable(ctx, &sdk.CreateTableInput{CatalogId: p.catalog, DatabaseName: &p.database, TableInput: newTable(m)})
 		return awsapi.ClassifyOn(err, p.named(m.Next.Name))

@@ -1,8 +1,8 @@
 """Read one table of a Glue database with PyIceberg and print what it says, as JSON.
 
-usage: read_table.py ENDPOINT DATABASE TABLE
+usage: read_table.py GLUE S3 DATABASE TABLE
 
-ENDPOINT stands for Glue and S3. Prints: tables, rows ([[event_id, amount], ...] by event_id), consumed
+GLUE and S3 are the URLs of what stands for them. Prints: tables, rows ([[event_id, amount], ...] by event_id), consumed
 (positions in the snapshot), properties.
 """
 
@@ -14,16 +14,16 @@ from pyiceberg.catalog import load_catalog
 
 
 def main() -> None:
-    endpoint, database, table = sys.argv[1:4]
+    glue, s3, database, table = sys.argv[1:5]
     catalog = load_catalog(
         "lake",
         **{
             "type": "glue",
-            "glue.endpoint": endpoint,
+            "glue.endpoint": glue,
             "glue.region": "us-east-1",
             "glue.access-key-id": "test",
             "glue.secret-access-key": "test",
-            "s3.endpoint": endpoint,
+            "s3.endpoint": s3,
             "s3.region": "us-east-1",
             "s3.access-key-id": "test",
             "s3.secret-access-key": "test",
