@@ -52,7 +52,7 @@ format: $(LINT) ## gofmt and goimports over everything
 	$(LINT) fmt ./...
 
 unit: $(VENV) emulators ## every package's tests, crash sweeps included, with PyIceberg as a second reader
-	LAKE_AWS=required LAKE_PYICEBERG=$(PYICEBERG) $(GO) test -timeout 15m $$($(GO) list ./... | grep -v /e2e$$)
+	LAKE_AWS=required LAKE_PYICEBERG=$(PYICEBERG) $(GO) test -timeout 15m $$($(GO) list ./... | grep -v -E "/e2e(/|$$)")
 
 race: ## the packages that share state between goroutines, under the race detector
 	$(GO) test -race -short -timeout 15m $(RACE)
