@@ -54,7 +54,7 @@ func (f *Function) Stats() Stats {
 }
 
 func (f *Function) note(r Report, err error) {
-	f.log.line(r.String())
+	f.log.line(f.cfg.Name + ": " + r.String())
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.stats.Invocations++
