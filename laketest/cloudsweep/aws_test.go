@@ -201,7 +201,7 @@ func (a *account) hand(ctx context.Context, queue *[]string, invoke func(context
 			left = append(left, m)
 		}
 	}
-	*queue = append(left, (*queue)[n:]...)
+	*queue = slices.Concat(left, (*queue)[n:])
 	return nil
 }
 

@@ -111,7 +111,7 @@ func (a *account) curator(ledger fault.FullLedger, store lake.Store, catalog lak
 		return nil, err
 	}
 	return curate.New(curate.Config{
-		Ledger: ledger, Store: store, Catalog: catalog, Curator: c, Bucket: "lake", Keep: 0, Clock: func() lake.Instant { return lake.SystemClock() },
+		Ledger: ledger, Store: store, Catalog: catalog, Curator: c, Bucket: "lake", Keep: 0, Clock: lake.SystemClock,
 	}), nil
 }
 
