@@ -52,13 +52,3 @@ func (s *Stream) sealed(g *group) (err error) {
 	}
 	return err
 }
-
-// count notes a record that was stored.
-func (s *Stream) count(g *group) {
-	size := int64(len(g.data) + len(g.key))
-	s.stats.events.Add(int64(g.events))
-	s.stats.records.Add(1)
-	s.stats.bytes.Add(size)
-	s.stats.units.Add((size + Unit - 1) / Unit)
-	s.stats.kib.Add((size + 1<<10 - 1) >> 10)
-}
