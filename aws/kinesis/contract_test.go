@@ -13,6 +13,7 @@ import (
 func TestContractInMemory(t *testing.T) {
 	for name, o := range map[string]kinesis.Options{
 		"as it is":   {ReadPause: -1, PollPause: 1e6},
+		"lax":        {ReadPause: -1, PollPause: 1e6},
 		"small":      {ReadPause: -1, PollPause: 1e6, RecordBytes: 2000, FetchRecords: 3},
 		"compressed": {ReadPause: -1, PollPause: 1e6, Compress: true},
 	} {
@@ -22,6 +23,7 @@ func TestContractInMemory(t *testing.T) {
 			streamtest.Suite(t, streamtest.Subject{
 				Open: func(t *testing.T) lake.Stream {
 					f = newFake(t, 3)
+					f.lax = name == "lax"
 					return f.open(t, o)
 				},
 				Reopen:  func(t *testing.T, _ lake.Stream) lake.Stream { return f.open(t, o) },

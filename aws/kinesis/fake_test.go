@@ -33,6 +33,7 @@ type fake struct {
 	mu       sync.Mutex
 	shards   []*fakeShard
 	sequence int64
+	lax      bool           // takes sequence numbers that no record can have, too
 	calls    map[string]int // by operation
 	puts     [][]int        // the sizes of each PutRecords call's records
 	flying   map[lake.ShardID]int
@@ -47,6 +48,10 @@ type fake struct {
 	// How many empty answers with more to come stand before a GetRecords' own.
 	empty int
 }
+
+// apart is how far sequence numbers lie apart; those between are no record's,
+// and refused.
+const apart = 16
 
 type fakeShard struct {
 	id        lake.ShardID
@@ -175,7 +180,7 @@ func (f *fake) PutRecords(ctx context.Context, in *sdk.PutRecordsInput, options 
 				continue
 			}
 		}
-		f.sequence++
+		f.sequence += apart
 		number := fmt.Sprintf("4959%052d", f.sequence)
 		sh.records = append(sh.records, types.Record{Data: slices.Clone(r.Data), SequenceNumber: &number, PartitionKey: r.PartitionKey,
 			ApproximateArrivalTimestamp: aws.Time(time.Now())})
@@ -202,7 +207,7 @@ func (f *fake) destination(key string) *fakeShard {
 func (f *fake) put(shard int, data string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.sequence++
+	f.sequence += apart
 	f.shards[shard].records = append(f.shards[shard].records, types.Record{Data: []byte(data), PartitionKey: aws.String("k"),
 		SequenceNumber: aws.String(fmt.Sprintf("4959%052d", f.sequence)), ApproximateArrivalTimestamp: aws.Time(time.Now())})
 }
@@ -228,11 +233,12 @@ func (f *fake) GetShardIterator(ctx context.Context, in *sdk.GetShardIteratorInp
 	f.expire(sh)
 	i := sh.trimmed
 	if in.ShardIteratorType == types.ShardIteratorTypeAtSequenceNumber {
-		if !strings.HasPrefix(*in.StartingSequenceNumber, "4959") {
+		n, err := strconv.ParseInt(strings.TrimPrefix(*in.StartingSequenceNumber, "4959"), 10, 64)
+		if err != nil || !f.lax && n%apart != 0 {
 			return nil, &types.InvalidArgumentException{Message: aws.String("it did not come from this stream")}
 		}
-		n, _ := slices.BinarySearchFunc(sh.records, *in.StartingSequenceNumber, func(r types.Record, s string) int { return cmp.Compare(*r.SequenceNumber, s) })
-		i += n
+		place, _ := slices.BinarySearchFunc(sh.records, *in.StartingSequenceNumber, func(r types.Record, s string) int { return cmp.Compare(*r.SequenceNumber, s) })
+		i += place
 	}
 	return &sdk.GetShardIteratorOutput{ShardIterator: iterator(sh, i)}, nil
 }

@@ -16,7 +16,8 @@ import (
 // Read implements lake.Stream. It waits only where it must not call more often
 // (Options.ReadPause) or is throttled. A position of zero is the oldest record
 // that is kept. Reading on from where the last Read ended continues on the same
-// iterator; any other position is looked up, and its record read again.
+// iterator; any other position is looked up, and its record read again. A
+// position may also be that in front of a record (lake.Position.Before).
 //
 // lake.ErrTrimmed means that the record at the position is no longer kept, so
 // that nobody can say whether others after it were lost, unless a Tip does (see
@@ -189,21 +190,45 @@ const foreignHint = "the position is not one of this stream: if the stream was d
 // comes again, because there may be more in it and to see that nothing between
 // was trimmed.
 func (s *Stream) seek(ctx context.Context, c *cursor) error {
+	c.fresh = !c.at.IsZero()
+	err := s.iterate(ctx, c, c.at)
+	if errors.Is(err, lake.ErrInvalid) && c.fresh {
+		// No record has the number: it is the one in front of a record, or none
+		// of this stream.
+		if s.iterate(ctx, c, following(c.at)) == nil {
+			return nil
+		}
+		return &lake.Hinted{Kind: err, What: fmt.Sprintf("position %s", c.at), Hint: foreignHint}
+	}
+	return err
+}
+
+// iterate makes an iterator that begins with the record at a position, zero for
+// the oldest one.
+func (s *Stream) iterate(ctx context.Context, c *cursor, at lake.Position) error {
 	in := &sdk.GetShardIteratorInput{ShardId: aws.String(string(c.reader.shard)), ShardIteratorType: types.ShardIteratorTypeTrimHorizon}
 	in.StreamName, in.StreamARN = s.name()
-	if c.fresh = !c.at.IsZero(); c.fresh {
+	if !at.IsZero() {
 		in.ShardIteratorType = types.ShardIteratorTypeAtSequenceNumber
-		in.StartingSequenceNumber = aws.String(lake.Position{Seq: c.at.Seq}.String())
+		in.StartingSequenceNumber = aws.String(lake.Position{Seq: at.Seq}.String())
 	}
-	err := s.try(ctx, func(ctx context.Context) error {
+	return s.try(ctx, func(ctx context.Context) error {
 		out, err := s.api.GetShardIterator(ctx, in, once)
 		if err == nil {
 			c.iterator = aws.ToString(out.ShardIterator)
 		}
 		return err
 	})
-	if errors.Is(err, lake.ErrInvalid) && c.fresh {
-		return &lake.Hinted{Kind: err, What: fmt.Sprintf("position %s", c.at), Hint: foreignHint}
+}
+
+// following is the next sequence number. The numbers of two records lie further
+// apart.
+func following(p lake.Position) lake.Position {
+	q := lake.Position{Seq: p.Seq}
+	for i := len(q.Seq) - 1; i >= 0; i-- {
+		if q.Seq[i]++; q.Seq[i] != 0 {
+			break
+		}
 	}
-	return err
+	return q
 }

@@ -45,11 +45,12 @@ const clockSkew = 10 * time.Minute
 const trimmedHint = "raise the stream's retention; to go on with the oldest record that is kept, set SkipTrimmed"
 
 // continues checks that what a new iterator gave goes on where the cursor is:
-// with the record that was read last.
+// with the record that was read last, or the one that the position is in front
+// of.
 func (s *Stream) continues(ctx context.Context, c *cursor) error {
 	if len(c.raw) > 0 {
 		first, err := lake.ParsePosition(aws.ToString(c.raw[0].SequenceNumber))
-		if err != nil || first.Seq == c.at.Seq {
+		if err != nil || first.Seq == c.at.Seq || first.Seq == following(c.at).Seq {
 			return err
 		}
 	}

@@ -35,6 +35,26 @@ func anyPosition(t *testing.T, s Subject) {
 	}
 }
 
+// inFront reads by the position that Before gives: who knows a record's own
+// position only reads it so.
+func inFront(t *testing.T, s Subject) {
+	ctx, st := s.ctx(t), s.Open(t)
+	for i := range 4 {
+		appendAll(ctx, t, st, Events(0, i*30, 30, 200))
+	}
+	for id, rs := range All(ctx, t, st, nil, 120, 1<<20) {
+		first := 0 // event of the stream record
+		for i, r := range rs {
+			if r.Position.Seq != rs[first].Position.Seq {
+				first = i
+			}
+			if again := shardFrom(ctx, t, st, id, r.Position.Before(), 1<<20); len(again) != len(rs)-first || again[0].Position != rs[first].Position {
+				t.Fatalf("%s in front of %s: %d records, want %d from %s on", id, r.Position, len(again), len(rs)-first, rs[first].Position)
+			}
+		}
+	}
+}
+
 func severalReaders(t *testing.T, s Subject) {
 	ctx, st := s.ctx(t), s.Open(t)
 	appendAll(ctx, t, st, Events(0, 0, 200, 100))

@@ -49,6 +49,7 @@ func Suite(t *testing.T, s Subject) {
 		{"events of one id go to one shard", sameShard},
 		{"concurrent calls each keep their order and lose nothing", concurrent},
 		{"reading goes on from any position, again and again", anyPosition},
+		{"reading goes on in front of any record", inFront},
 		{"several readers see the same", severalReaders},
 		{"max bounds a batch but never to nothing", maxBytes},
 		{"a batch can be used again", reuse},
