@@ -28,10 +28,10 @@ VERSITYGW    := v1.8.0
 RACE := ./admin/... ./client/... ./collect/... ./ingest/... ./query/... ./raw/... ./serve/... \
         ./local/keys/... ./local/store/... ./local/stream/... ./local/ledger/... ./assemble/...
 
-.PHONY: help build test check lint format unit race e2e emulators aws-local demo bench soak fuzz docs clean versitygw
+.PHONY: help build test check lint format unit race e2e lambdas emulators aws-local demo bench soak fuzz docs clean versitygw
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build bin/lake (needs Go and a C compiler)
 	@mkdir -p bin
@@ -57,8 +57,12 @@ unit: $(VENV) emulators ## every package's tests, crash sweeps included, with Py
 race: ## the packages that share state between goroutines, under the race detector
 	$(GO) test -race -short -timeout 15m $(RACE)
 
-e2e: build $(VENV) emulators ## the real binary: kills under load, documents, architecture
+e2e: build lambdas $(VENV) emulators ## the real binaries: kills under load, documents, architecture, the emulated cloud
 	LAKE_AWS=required LAKE_BIN=$(CURDIR)/bin/lake LAKE_PYICEBERG=$(PYICEBERG) $(GO) test -count=1 -timeout 15m ./e2e/...
+
+lambdas: ## build the Lambdas' bootstraps for this machine into bin/lambda
+	@mkdir -p bin/lambda
+	CGO_ENABLED=0 $(GO) build -tags lambda.norpc -trimpath -buildvcs=false -ldflags "-s -w" -o bin/lambda/ ./cmd/lambda-...
 
 emulators: $(MOTO) $(KINESALITE) ## install what stands for AWS in the tests (moto, kinesalite) into .tools
 
