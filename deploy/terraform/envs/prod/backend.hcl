@@ -1,0 +1,4 @@
+# Where the state lies. The bucket's name and region are named by make deploy.
+key          = "lake/prod.tfstate"
+encrypt      = true
+use_lockfile = true
