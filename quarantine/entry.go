@@ -106,7 +106,7 @@ func Write(ctx context.Context, gz *raw.Compressor, shard lake.ShardID, span lak
 		return f, false, err
 	}
 	f = lake.File{
-		Key: key, Kind: lake.KindQuarantine, Partition: lake.Partition{Day: day}, Shard: shard, Span: span,
+		Key: info.Key, Kind: lake.KindQuarantine, Partition: lake.Partition{Day: day}, Shard: shard, Span: span,
 		Events: b.events, Bytes: info.Bytes, CRC: info.CRC, MinTime: b.min, MaxTime: b.max, Received: b.max,
 	}
 	b.Reset()

@@ -125,7 +125,7 @@ func (r *Retrier) file(ctx context.Context, f lake.File, filter Filter, done *Re
 	if err != nil {
 		return err
 	}
-	marked.Bytes, marked.CRC = info.Bytes, info.CRC
+	marked.Key, marked.Bytes, marked.CRC = info.Key, info.Bytes, info.CRC
 	err = r.Ledger.Commit(ctx, lake.Commit{Shard: f.Shard, Add: []lake.File{marked}, Remove: []lake.File{f}})
 	if errors.Is(err, lake.ErrStale) {
 		return nil // another retry has marked the file

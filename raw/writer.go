@@ -29,8 +29,8 @@ func NewWriter(gzip *Compressor, cache *Cache) *Writer { return &Writer{gzip, ca
 
 // Write stores one file a partition and returns them, durable but not visible:
 // they become data by the ledger's commit. The names follow from shard and
-// span, so a repeat writes the same files. The cache takes over the lines that
-// it has room for.
+// span (Compressor.Create knows the exception), so a repeat writes the same
+// files. The cache takes over the lines that it has room for.
 func (w *Writer) Write(ctx context.Context, shard lake.ShardID, span lake.Span, parts []lake.Part) ([]lake.File, error) {
 	files := make([]lake.File, len(parts))
 	g, ctx := errgroup.WithContext(ctx)
@@ -38,10 +38,9 @@ func (w *Writer) Write(ctx context.Context, shard lake.ShardID, span lake.Span, 
 	for i := range parts {
 		p := &parts[i]
 		g.Go(func() error {
-			key := fileKey(p.Partition, shard, span)
-			info, err := w.gzip.Create(ctx, key, p.Lines)
+			info, err := w.gzip.Create(ctx, fileKey(p.Partition, shard, span), p.Lines)
 			files[i] = lake.File{
-				Key: key, Kind: lake.KindRaw, Partition: p.Partition, Shard: shard, Span: span,
+				Key: info.Key, Kind: lake.KindRaw, Partition: p.Partition, Shard: shard, Span: span,
 				Events: p.Events, Bytes: info.Bytes, CRC: info.CRC,
 				MinTime: p.MinTime, MaxTime: p.MaxTime, Received: p.Received,
 			}

@@ -71,13 +71,13 @@ func (c *Cloud) Stream() (*kinesis.Stream, error) {
 // would make them.
 func Unpacking() kinesis.UnpackOptions { return kinesis.UnpackOptions{Identify: transform.RouteID} }
 
-// Gzip compresses what goes into the bucket.
+// Gzip compresses what goes into the bucket, beside other processes that do.
 func (c *Cloud) Gzip() (*raw.Compressor, error) {
 	store, err := c.Store()
 	if err != nil {
 		return nil, err
 	}
-	return raw.NewCompressor(store, c.Config.Raw.Level)
+	return raw.NewSharedCompressor(store, c.Config.Raw.Level)
 }
 
 // sink is Firehose, or the bucket itself.
