@@ -46,6 +46,7 @@ func Open(ctx context.Context, env []string, log *slog.Logger) (*Cloud, error) {
 	if c.AWS, err = awsapi.Config(ctx, awsapi.Options{}); err != nil {
 		return nil, err
 	}
+	c.AWS.Logger = sdkLog{log}
 	path, err := c.configFile(ctx, env)
 	if err != nil {
 		return nil, err

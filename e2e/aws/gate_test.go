@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
@@ -41,7 +42,7 @@ func newGate(t *testing.T, to *awslocal.Endpoint) (*gate, string) {
 		t.Fatal(err)
 	}
 	g := &gate{count: map[verdict]int{}, judge: func(string, string) verdict { return pass }}
-	g.to = &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+	g.to = &httputil.ReverseProxy{ErrorLog: log.New(io.Discard, "", 0), Rewrite: func(r *httputil.ProxyRequest) {
 		r.SetURL(target)
 		r.Out.Host = r.In.Host
 	}}

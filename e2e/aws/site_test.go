@@ -321,7 +321,7 @@ func (l *tail) String() string {
 	defer l.mu.Unlock()
 	var b bytes.Buffer
 	for line := range bytes.Lines(l.buf) {
-		if !bytes.HasPrefix(line, []byte("REPORT ")) && !bytes.Contains(line, []byte(`"_aws"`)) {
+		if !bytes.Contains(line, []byte("REPORT RequestId: ")) && !bytes.Contains(line, []byte(`"_aws"`)) {
 			b.Write(line)
 		}
 	}
