@@ -12,7 +12,7 @@ import (
 
 // Row is what the parts of the lake say about one book: in events.
 type Row struct {
-	lake.Tally       // the receipts'
+	lake.Tally       // the receipts' and the commits'
 	Raw        int64 `json:"raw"`     // different records in raw
 	Repeats    int64 `json:"repeats"` // lines of raw that were delivered more than once
 	Table      int64 `json:"table"`

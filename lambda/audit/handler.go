@@ -1,6 +1,6 @@
 // Package audit is the Lambda that holds the books of the lake's parts against
-// each other, hour by hour: what the stream holds, what the receipts say became
-// of it, what lies in raw, and what is in the tables. A gap is a number, a
+// each other, hour by hour: what the stream holds, what the receipts, or the
+// workers' commits, say became of it, what lies in raw, and what is in the tables. A gap is a number, a
 // metric, and a line that names its place.
 package audit
 

@@ -52,6 +52,7 @@ type rig struct {
 	curator  *curate.Curator
 	receipts receipts
 	handed   *ingest.Handed
+	worker   *ingest.Worker
 	handler  *audit.Handler
 	at       lake.Position
 	n        int
@@ -74,10 +75,11 @@ func newRig(t *testing.T) *rig {
 	if r.curator, err = curate.New(curate.Config{Backlog: r.ledger, Store: r.store, Catalog: r.catalog, Lines: lines}); err != nil {
 		t.Fatal(err)
 	}
-	r.handed = ingest.NewHanded(func(s lake.ShardID) *ingest.Core {
+	core := func(s lake.ShardID) *ingest.Core {
 		return ingest.NewCore(s, r.ledger, func(lake.SourceID) *transform.Transformer { return tr },
 			ingest.NewNames(ingest.Caps{Types: 9, Subtypes: 9}, nil), raw.NewWriter(gz, nil), gz, raw.NewMemory(1<<20))
-	}, r.receipts)
+	}
+	r.handed, r.worker = ingest.NewHanded(core, r.receipts), ingest.NewWorker(core(shard), r.stream, ingest.Options{})
 	r.handler = audit.New(audit.Config{Receipts: r.receipts, Stream: r.stream, Ledger: r.ledger, Store: r.store, Catalog: r.catalog, Lines: lines,
 		Clock: func() lake.Instant { return noon.Add(3 * time.Hour) }})
 	return r
@@ -188,6 +190,27 @@ func TestBooksThatBalance(t *testing.T) {
 	}
 }
 
+// Workers write no receipts: their books are in the ledger.
+func TestTheBooksOfWorkersBalance(t *testing.T) {
+	r := newRig(t)
+	r.send(noon, "account:x", "", "account:x")
+	r.send(noon.Add(61*time.Minute), "account:x") // of another hour
+	if err := r.worker.Drain(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.curator.Once(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var sum audit.Row
+	for _, row := range r.gap(0).Rows {
+		sum.Add(row.Tally)
+		sum.Raw += row.Raw
+	}
+	if sum.Unique != 2 || sum.Quarantined != 1 || sum.Raw != 2 {
+		t.Fatalf("%+v", sum)
+	}
+}
+
 func TestABatchThatIsDeliveredTwiceIsNoGap(t *testing.T) {
 	r := newRig(t)
 	r.send(noon, "account:x", "account:x")
@@ -226,7 +249,7 @@ func TestALostObjectIsNamed(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	r.gap(2, "raw/event_type=account/event_subtype=x/year=2026/month=06/day=01/", "2 events are unique by their receipts, 0 are in raw")
+	r.gap(2, "raw/event_type=account/event_subtype=x/year=2026/month=06/day=01/", "2 events are unique by the books, 0 are in raw")
 }
 
 func TestEventsThatAreNotInTheTableAreAGap(t *testing.T) {
