@@ -52,7 +52,7 @@ func startFunctions(c *awslocal.Cloud, dir string, out io.Writer, log *slog.Logg
 	}
 	if f := functions["ingest"]; f != nil {
 		_, err = c.FromStream(f, mapping.Kinesis{
-			BatchSize: 10_000, Window: time.Second, Parallel: 2, Bisect: true, Report: true, MaxAge: 24 * time.Hour,
+			BatchSize: 10_000, Window: time.Second, Bisect: true, Report: true, MaxAge: 24 * time.Hour,
 			OnFailure: mapping.Bucket{Client: c.Moto.S3(), Name: c.Names.Bucket},
 		})
 		if err != nil {

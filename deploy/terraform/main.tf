@@ -61,7 +61,6 @@ module "ingest" {
   record_age_seconds = var.record_age_hours * 3600
   # Without Firehose each batch becomes files: wait for as many events as there are.
   window_seconds = var.size == "small" ? 60 : 5
-  parallel       = var.size == "small" ? 1 : 2
 }
 
 module "worker" {

@@ -74,7 +74,7 @@ resource "aws_lambda_event_source_mapping" "this" {
   starting_position                  = "TRIM_HORIZON"
   batch_size                         = 10000
   maximum_batching_window_in_seconds = var.window_seconds
-  parallelization_factor             = var.parallel
+  parallelization_factor             = 1 # receipts name spans of a shard: two batches of one shard must not interleave
   maximum_record_age_in_seconds      = var.record_age_seconds
   maximum_retry_attempts             = -1 # until the age: a throttled table gets better
   bisect_batch_on_function_error     = true

@@ -63,16 +63,6 @@ variable "window_seconds" {
   }
 }
 
-variable "parallel" {
-  description = "Batches of one shard at a time."
-  type        = number
-
-  validation {
-    condition     = var.parallel >= 1 && var.parallel <= 10
-    error_message = "parallel: 1 to 10."
-  }
-}
-
 variable "record_age_seconds" {
   description = "Age at which a record that fails is given up."
   type        = number
