@@ -76,7 +76,6 @@ module "worker" {
   number       = var.worker.count
   cpu          = var.worker.cpu
   memory       = var.worker.memory
-  disk         = var.worker.disk
   network      = var.network
   environment  = local.environment
   stream_arn   = module.stream.arn

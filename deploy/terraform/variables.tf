@@ -213,13 +213,12 @@ variable "athena_scan_gb" {
 }
 
 variable "worker" {
-  description = "Workers on ECS Fargate, for size large: image with lake as its entry point, how many, CPU units and MiB of memory of each, disk in GiB."
+  description = "Workers on ECS Fargate, for size large: image with lake as its entry point, how many, CPU units and MiB of memory of each."
   type = object({
     image  = optional(string, "")
     count  = optional(number, 8)
     cpu    = optional(number, 4096)
     memory = optional(number, 16384)
-    disk   = optional(number, 100)
   })
   default = {}
 
@@ -228,8 +227,8 @@ variable "worker" {
     error_message = "worker.image: size large needs the image of lake; see docs/aws.md."
   }
   validation {
-    condition     = var.worker.count >= 0 && var.worker.disk >= 21 && var.worker.disk <= 200
-    error_message = "worker: count from 0, disk from 21 to 200 GiB."
+    condition     = var.worker.count >= 0 && floor(var.worker.count) == var.worker.count
+    error_message = "worker.count: a whole number from 0 on."
   }
 }
 
@@ -286,7 +285,7 @@ variable "tags" {
 }
 
 variable "emulated" {
-  description = "Leave out what an emulator of AWS cannot do (tests only): tags by default, saved queries, encryption of the Lambdas' variables, cost anomalies."
+  description = "Leave out what an emulator of AWS cannot do (tests only): tags by default, saved queries, the crawler's classifier, which queues may send into a dead one, encryption of the Lambdas' variables, cost anomalies."
   type        = bool
   default     = false
 }

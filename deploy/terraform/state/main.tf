@@ -34,9 +34,7 @@ variable "region" {
 data "aws_partition" "this" {}
 
 resource "aws_s3_bucket" "this" {
-  bucket = var.bucket
-
-  lifecycle { prevent_destroy = true }
+  bucket = var.bucket # refuses to go while it holds a version of a state
 }
 
 resource "aws_s3_bucket_ownership_controls" "this" {

@@ -18,7 +18,7 @@ resource "aws_glue_catalog_database" "raw" {
 }
 
 resource "aws_glue_classifier" "events" {
-  count = var.crawls ? 1 : 0
+  count = var.crawls && !var.emulated ? 1 : 0
   name  = "${var.name}-events"
 
   json_classifier { json_path = "$" } # one event a line
@@ -110,7 +110,7 @@ resource "aws_glue_crawler" "raw" {
   description   = "Finds types, subtypes, days and fields of raw events"
   database_name = aws_glue_catalog_database.raw[0].name
   role          = aws_iam_role.crawler[0].arn
-  classifiers   = [aws_glue_classifier.events[0].name]
+  classifiers   = aws_glue_classifier.events[*].name
   schedule      = var.schedule
 
   s3_target { path = "s3://${var.bucket}/raw/" }

@@ -54,6 +54,6 @@ variable "scan_gb" {
 }
 
 variable "emulated" {
-  description = "Leave out saved queries."
+  description = "Leave out saved queries and the classifier."
   type        = bool
 }

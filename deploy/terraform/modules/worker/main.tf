@@ -250,8 +250,6 @@ resource "aws_ecs_task_definition" "this" {
     cpu_architecture        = { arm64 = "ARM64", x86_64 = "X86_64" }[var.architecture]
   }
 
-  ephemeral_storage { size_in_gib = var.disk }
-
   container_definitions = jsonencode([{
     name        = "worker"
     image       = var.image

@@ -63,11 +63,6 @@ variable "memory" {
   }
 }
 
-variable "disk" {
-  description = "Disk of a worker in GiB."
-  type        = number
-}
-
 variable "network" {
   description = "An own VPC and its subnets. Null: one is made."
   type        = object({ vpc_id = string, subnet_ids = list(string) })
