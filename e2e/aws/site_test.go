@@ -43,10 +43,10 @@ type setup struct {
 	shards    int
 	buffer    time.Duration // of the delivery stream; until Settle when 0
 	faults    delivery.Faults
-	told      []string          // prefixes with notifications; raw and quarantine when nil
-	invisible time.Duration     // of messages that were received
-	env       map[string]string // for every function
-	timeout   time.Duration     // of lambda-ingest; 2 minutes when 0
+	told      []string                 // prefixes with notifications; raw and quarantine when nil
+	invisible time.Duration            // of messages that were received
+	env       map[string]string        // for every function
+	timeouts  map[string]time.Duration // of the functions; else 2 minutes
 	kill      map[string]func(n int) lambda.Fault
 	mapping   func(*mapping.Kinesis)
 }
@@ -124,11 +124,11 @@ func (s *site) add(name, dynamodb string, o setup) {
 		Concurrency: 4, Log: s.log, Fault: o.kill[name],
 		Env: map[string]string{"LAKE_CONFIG": "s3://" + s.Names.Bucket + "/config/lake.yaml", "AWS_ENDPOINT_URL_DYNAMODB": dynamodb},
 	}
-	switch {
-	case name == "curate":
+	if name == "curate" {
 		cfg.Concurrency = 1
-	case name == "ingest" && o.timeout > 0:
-		cfg.Timeout = o.timeout
+	}
+	if d, ok := o.timeouts[name]; ok {
+		cfg.Timeout = d
 	}
 	maps.Copy(cfg.Env, o.env)
 	f, err := s.AddFunction(cfg)
@@ -326,11 +326,4 @@ func (l *tail) String() string {
 		}
 	}
 	return b.String()
-}
-
-// holds reports whether the functions said it lately.
-func (l *tail) holds(text string) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return bytes.Contains(l.buf, []byte(text))
 }
