@@ -106,6 +106,10 @@ func kindOf(err error) (hint string, kind error) {
 			return hint, kind
 		}
 	}
+	// Before the status, which would be that of whoever was asked for credentials.
+	if api == nil && noCredentials(err) {
+		return credentialsHint, ErrDenied
+	}
 	var status interface{ HTTPStatusCode() int }
 	if errors.As(err, &status) {
 		code := status.HTTPStatusCode()
@@ -119,9 +123,6 @@ func kindOf(err error) (hint string, kind error) {
 	}
 	if api != nil {
 		return "", nil
-	}
-	if noCredentials(err) {
-		return "set credentials: aws configure, AWS_PROFILE, or a role on what runs this", ErrDenied
 	}
 	return "", kindOfTransport(err)
 }

@@ -3,10 +3,12 @@ package awsapi_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -121,6 +123,19 @@ func TestRealClientErrors(t *testing.T) {
 			t.Fatalf("got %v", err)
 		}
 	})
+	for _, status := range []int{403, 404} { // what a machine without a role says
+		t.Run(fmt.Sprint("no role, status ", status), func(t *testing.T) {
+			s := httptest.NewServer(answer(status, ""))
+			defer s.Close()
+			t.Setenv("AWS_EC2_METADATA_DISABLED", "false")
+			t.Setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", s.URL)
+			err := list(t.Context(), client(t, awsapi.Options{Region: "us-east-1", Endpoint: "http://127.0.0.1:1"}))
+			if !errors.Is(err, awsapi.ErrDenied) || errors.Is(err, lake.ErrNotFound) || !strings.Contains(err.Error(), "no credentials for dynamodb:ListTables") ||
+				!strings.Contains(lake.Hint(err), "set credentials") {
+				t.Fatalf("got %v, hint %q", err, lake.Hint(err))
+			}
+		})
+	}
 	t.Run("endpoint of one service", func(t *testing.T) {
 		s := httptest.NewServer(answer(200, `{"TableNames":[]}`))
 		defer s.Close()

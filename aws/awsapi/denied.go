@@ -33,6 +33,9 @@ func denied(e *Error, hint string) error {
 		hint += " in the policy of the role that this runs as"
 	}
 	what := "no permission"
+	if hint == credentialsHint {
+		what = "no credentials"
+	}
 	if action != "" {
 		what += " for " + action
 	}
@@ -83,6 +86,8 @@ func action(service, operation string) string {
 	}
 	return prefix + ":" + operation
 }
+
+const credentialsHint = "set credentials: aws configure, AWS_PROFILE, or a role on what runs this"
 
 // noCredentials reports whether a request failed before it could be signed.
 func noCredentials(err error) bool {
