@@ -37,29 +37,32 @@ type Cloud struct {
 	firehose *firehose.Sink // nil when raw is written directly
 }
 
-// Open reads the configuration: defaults, lake.yaml named by LAKE_CONFIG (a
-// path, or s3://bucket/key), LAKE_* variables. Nothing is asked of AWS but that
-// object.
+// Open reads the configuration: defaults, the file named by LAKE_CONFIG (see
+// ConfigFile), LAKE_* variables. Nothing is asked of AWS but that file.
 func Open(ctx context.Context, env []string, log *slog.Logger) (*Cloud, error) {
-	c := &Cloud{Log: log, Clock: lake.SystemClock}
-	var err error
-	if c.AWS, err = awsapi.Config(ctx, awsapi.Options{}); err != nil {
-		return nil, err
+	named := ""
+	for _, e := range env {
+		if v, ok := strings.CutPrefix(e, "LAKE_CONFIG="); ok {
+			named = v
+		}
 	}
-	c.AWS.Logger = sdkLog{log}
-	path, err := c.configFile(ctx, env)
+	path, remove, err := ConfigFile(ctx, named)
 	if err != nil {
 		return nil, err
 	}
-	c.Config, err = config.Load(path, env, nil)
-	for _, w := range c.Config.Warnings {
-		log.Warn("configuration", "warning", w)
+	cfg, err := config.Load(path, env, nil)
+	if err := errors.Join(err, remove()); err != nil {
+		return nil, err
 	}
-	return c, err
+	return With(ctx, cfg, log)
 }
 
-// With is Open for a program that has its configuration.
+// With is Open for a program that has its configuration. ErrInvalid with a hint
+// when no region is known.
 func With(ctx context.Context, cfg config.Config, log *slog.Logger) (*Cloud, error) {
+	for _, w := range cfg.Warnings {
+		log.Warn("configuration", "warning", w)
+	}
 	a, err := awsapi.Config(ctx, awsapi.Options{})
 	if err != nil {
 		return nil, err
@@ -67,27 +70,32 @@ func With(ctx context.Context, cfg config.Config, log *slog.Logger) (*Cloud, err
 	return &Cloud{Config: cfg, AWS: a, Log: log, Clock: lake.SystemClock}, nil
 }
 
-// configFile returns the path of the configuration file, fetched from S3 when
-// that is where it lies; "" when there is none.
-func (c *Cloud) configFile(ctx context.Context, env []string) (path string, err error) {
-	for _, e := range env {
-		if v, ok := strings.CutPrefix(e, "LAKE_CONFIG="); ok {
-			path = v
-		}
-	}
-	rest, ok := strings.CutPrefix(path, "s3://")
+// ConfigFile returns the path of the configuration file that is named by a path
+// or as s3://bucket/key; "" stays "". A file from S3 is a copy, for remove to
+// take away.
+func ConfigFile(ctx context.Context, named string) (path string, remove func() error, err error) {
+	remove = func() error { return nil }
+	rest, ok := strings.CutPrefix(named, "s3://")
 	if !ok {
-		return path, nil
+		return named, remove, nil
 	}
 	bucket, key, ok := strings.Cut(rest, "/")
 	if !ok || key == "" {
-		return "", lake.Errorf(lake.ErrInvalid, "write LAKE_CONFIG=s3://bucket/key or a path", "configuration %q", path)
+		return "", remove, lake.Errorf(lake.ErrInvalid, "write s3://bucket/key or a path", "configuration %q", named)
 	}
-	store, err := s3.New(s3.NewClient(c.AWS), s3.Options{Bucket: bucket, Log: c.Log})
+	a, err := awsapi.Config(ctx, awsapi.Options{})
 	if err != nil {
-		return "", err
+		return "", remove, err
 	}
-	return fetch(ctx, store, lake.Key(key))
+	store, err := s3.New(s3.NewClient(a), s3.Options{Bucket: bucket})
+	if err != nil {
+		return "", remove, err
+	}
+	path, err = fetch(ctx, store, lake.Key(key))
+	if errors.Is(err, lake.ErrNotFound) {
+		err = &lake.Hinted{Kind: err, What: "the configuration", Hint: "put the file there, or name another"}
+	}
+	return path, func() error { return os.RemoveAll(filepath.Dir(path)) }, err
 }
 
 // fetch copies an object of text into a file of its own and returns its path.
@@ -113,10 +121,13 @@ func fetch(ctx context.Context, store lake.Store, key lake.Key) (path string, er
 // need returns the value of a key that this program cannot do without.
 func need(key, value string) (string, error) {
 	if value == "" {
-		return "", lake.Errorf(lake.ErrInvalid, "set LAKE_"+strings.ToUpper(strings.ReplaceAll(key, ".", "_")), "%s is empty", key)
+		return "", lake.Errorf(lake.ErrInvalid, "set "+variable(key), "%s is empty", key)
 	}
 	return value, nil
 }
+
+// variable is the environment variable of a key.
+func variable(key string) string { return "LAKE_" + strings.ToUpper(strings.ReplaceAll(key, ".", "_")) }
 
 // Logger writes JSON lines to stderr, which Lambda takes into CloudWatch Logs.
 func Logger(level slog.Level) *slog.Logger {

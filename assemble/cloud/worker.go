@@ -1,11 +1,12 @@
 package cloud
 
 import (
+	"cmp"
 	"context"
 	"math"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	sdk "github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"github.com/eventlake/lake"
 	"github.com/eventlake/lake/aws/kinesis/lease"
@@ -17,17 +18,18 @@ import (
 // this process into raw, until the context ends: then it commits what it has
 // taken and gives its shards back. A worker that was cut off and goes on loses
 // at the ledger's commit, so a shard is never taken in twice.
+//
+// It returns an error only before it has begun: lake.ErrInvalid when the
+// configuration names too little or a table with other keys, lake.ErrNotFound,
+// s3.ErrNoBucket and awsapi.ErrDenied when a part is missing or may not be used;
+// or when the work does not end in time. What fails later is logged and tried
+// again.
 func (c *Cloud) Work(ctx context.Context) error {
-	table, err := need("aws.leases", c.Config.AWS.Leases)
+	p, err := c.workerParts()
 	if err != nil {
 		return err
 	}
-	stream, err := c.Stream()
-	if err != nil {
-		return err
-	}
-	ledger, err := c.Ledger()
-	if err != nil {
+	if err := c.check(ctx, p.checks()); err != nil {
 		return err
 	}
 	sources, err := c.Config.Transformers()
@@ -42,14 +44,31 @@ func (c *Cloud) Work(ctx context.Context) error {
 	names := ingest.NewNames(ingest.Caps{Types: math.MaxInt, Subtypes: math.MaxInt}, nil) // see Handed
 	work := func(ctx context.Context, shard lake.ShardID) error {
 		begun := time.Now()
-		core := ingest.NewCore(shard, ledger, sources, names, raw.NewWriter(gz, nil), gz, memory)
-		c.Log.Info("work on a shard begins", "shard", shard)
-		err := ingest.NewWorker(core, stream, ingest.Options{
+		core := ingest.NewCore(shard, p.ledger, sources, names, raw.NewWriter(gz, nil), gz, memory)
+		err := ingest.NewWorker(core, p.stream, ingest.Options{
 			FlushBytes: int64(c.Config.Ingest.FlushSize), FlushAge: c.Config.Ingest.FlushAge, Log: c.Log,
 		}).Run(ctx)
-		c.Log.Info("work on a shard ends", "shard", shard, "after", time.Since(begun).Round(time.Second), "error", err)
+		c.Log.Info("work on a shard ends", "shard", shard, "after", time.Since(begun).Round(time.Second))
 		return err
 	}
-	leases := lease.NewTable(dynamodb.NewFromConfig(c.AWS), table, c.Config.AWS.Stream)
-	return lease.NewManager(leases, stream, work, lease.Options{Log: c.Log}).Run(ctx)
+	a := c.Config.AWS
+	c.Log.Info("worker", "stream", a.Stream, "bucket", a.Bucket, "ledger", a.Ledger, "claims", cmp.Or(a.Claims, "none"), "leases", a.Leases)
+	return lease.NewManager(p.leases, p.stream, work, lease.Options{Log: c.Log}).Run(ctx)
+}
+
+// workerParts are the parts that a worker asks for work and gives it to.
+func (c *Cloud) workerParts() (p parts, err error) {
+	a := c.Config.AWS
+	if err := c.needAll("aws.stream", a.Stream, "aws.bucket", a.Bucket, "aws.ledger", a.Ledger, "aws.leases", a.Leases); err != nil {
+		return p, err
+	}
+	if p.store, err = c.Store(); err != nil {
+		return p, err
+	}
+	if p.stream, err = c.Stream(); err != nil {
+		return p, err
+	}
+	p.ledger, err = c.Ledger()
+	p.leases = lease.NewTable(sdk.NewFromConfig(c.AWS), a.Leases, a.Stream)
+	return p, err
 }
