@@ -76,7 +76,7 @@ func (w *Worker) Run(ctx context.Context) error {
 			return fmt.Errorf("ingest %s: %w", w.core.shard, err)
 		}
 		backoff = min(max(2*backoff, 50*time.Millisecond), 5*time.Second)
-		w.opts.Log.Warn("ingest tries again", "shard", w.core.shard, "after", w.from, "in", backoff, "error", err)
+		w.opts.Log.Warn("ingest tries again", "shard", w.core.shard, "after", w.from, "in", backoff, "error", err, "hint", lake.Hint(err))
 		select {
 		case <-ctx.Done():
 		case <-time.After(backoff):
