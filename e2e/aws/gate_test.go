@@ -27,15 +27,16 @@ const (
 
 // gate stands in front of DynamoDB and disturbs calls.
 type gate struct {
-	to *httputil.ReverseProxy
+	to  *httputil.ReverseProxy
+	url string
 
 	mu    sync.Mutex
 	judge func(action, table string) verdict
 	count map[verdict]int
 }
 
-// newGate serves a gate in front of the endpoint and returns its address.
-func newGate(t *testing.T, to *awslocal.Endpoint) (*gate, string) {
+// newGate serves a gate in front of the endpoint.
+func newGate(t *testing.T, to *awslocal.Endpoint) *gate {
 	t.Helper()
 	target, err := url.Parse(to.URL)
 	if err != nil {
@@ -55,7 +56,8 @@ func newGate(t *testing.T, to *awslocal.Endpoint) (*gate, string) {
 			t.Error(err)
 		}
 	})
-	return g, e.URL
+	g.url = e.URL
+	return g
 }
 
 // set changes how calls are judged from now on.

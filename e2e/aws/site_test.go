@@ -88,10 +88,9 @@ func newSite(t *testing.T, o setup) *site {
 		}
 	})
 	s.resources()
-	var front string
-	s.dynamodb, front = newGate(t, s.Moto)
+	s.dynamodb = newGate(t, s.Moto)
 	for _, name := range []string{"collect", "ingest", "curate", "replay", "audit"} {
-		s.add(name, front, o)
+		s.add(name, o)
 	}
 	s.wire(o)
 	return s
@@ -116,13 +115,13 @@ func (s *site) put(key, body string) {
 	}
 }
 
-// add makes a function that finds DynamoDB at the address.
-func (s *site) add(name, dynamodb string, o setup) {
+// add makes a function.
+func (s *site) add(name string, o setup) {
 	s.t.Helper()
 	cfg := lambda.Config{
 		Name: s.Names.Lake + "-" + name, Bootstrap: bootstrap(s.t, name), MemoryMB: 512, Timeout: 2 * time.Minute, InitLimit: time.Minute,
 		Concurrency: 4, Log: s.log, Fault: o.kill[name],
-		Env: map[string]string{"LAKE_CONFIG": "s3://" + s.Names.Bucket + "/config/lake.yaml", "AWS_ENDPOINT_URL_DYNAMODB": dynamodb},
+		Env: map[string]string{"LAKE_CONFIG": "s3://" + s.Names.Bucket + "/config/lake.yaml", "AWS_ENDPOINT_URL_DYNAMODB": s.dynamodb.url},
 	}
 	if name == "curate" {
 		cfg.Concurrency = 1
