@@ -52,8 +52,8 @@ output "reader_policy" {
 output "queues" {
   description = "URL of each queue of notifications, by the function that reads it."
   value = merge(
-    { for m in module.curate : "curate" => m.queue_url if m.queue_url != "" },
-    { for m in module.replay : "replay" => m.queue_url if m.queue_url != "" },
+    { for m in module.curate : "curate" => m.queue_url if local.ingests },
+    { for m in module.replay : "replay" => m.queue_url if local.ingests },
   )
 }
 

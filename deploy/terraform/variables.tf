@@ -100,6 +100,11 @@ variable "packages" {
   description = "Directory with the zip files that make package writes."
   type        = string
   default     = "../../dist"
+
+  validation {
+    condition     = length(fileset(var.packages, "lambda-*.zip")) > 0
+    error_message = "packages: there are no zip files; run make package."
+  }
 }
 
 variable "architecture" {

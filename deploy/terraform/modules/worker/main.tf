@@ -250,12 +250,18 @@ resource "aws_ecs_task_definition" "this" {
     cpu_architecture        = { arm64 = "ARM64", x86_64 = "X86_64" }[var.architecture]
   }
 
+  volume { name = "tmp" }
+
   container_definitions = jsonencode([{
     name        = "worker"
     image       = var.image
     command     = ["worker"]
     essential   = true
     stopTimeout = 60
+    mountPoints = [{ sourceVolume = "tmp", containerPath = "/tmp", readOnly = false }]
+
+    readonlyRootFilesystem = true
+
     environment = [for k in sort(keys(local.environment)) : { name = k, value = local.environment[k] }]
     logConfiguration = {
       logDriver = "awslogs"

@@ -1,0 +1,146 @@
+# What each size and transform plans, without an account: every provider call is
+# mocked. The packages that make package writes have to be there, or
+# TF_VAR_packages names others.
+
+mock_provider "aws" {
+  mock_data "aws_caller_identity" {
+    defaults = { account_id = "123456789012" }
+  }
+  mock_data "aws_partition" {
+    defaults = { partition = "aws" }
+  }
+  mock_data "aws_availability_zones" {
+    defaults = { names = ["us-east-1a", "us-east-1b"] }
+  }
+}
+
+variables {
+  environment = "test"
+}
+
+run "small_has_neither_firehose_nor_crawler" {
+  command = plan
+  variables { size = "small" }
+
+  assert {
+    condition     = length(module.delivery) == 0 && length(module.undelivered) == 0 && module.catalog.crawler == ""
+    error_message = "small has Firehose or a crawler"
+  }
+  assert {
+    condition     = keys(output.functions) == ["audit", "collect", "curate", "ingest", "replay"] && length(module.worker) == 0
+    error_message = "small is made of the five functions"
+  }
+  assert {
+    condition     = output.environment.LAKE_AWS_FIREHOSE == "" && output.environment.LAKE_AWS_CLAIMS == "lake-test-claims" && output.environment.LAKE_AWS_LEASES == ""
+    error_message = "the functions of small claim every event and write to the bucket themselves"
+  }
+}
+
+run "standard_delivers_by_firehose_and_crawls" {
+  command = plan
+  variables { size = "standard" }
+
+  assert {
+    condition     = length(module.ingest) == 1 && length(module.delivery) == 1 && module.catalog.crawler == "lake-test-raw"
+    error_message = "standard is Lambda, Firehose and crawler"
+  }
+  assert {
+    condition     = output.environment.LAKE_AWS_FIREHOSE == "lake-test" && output.environment.LAKE_AWS_CLAIMS == "lake-test-claims"
+    error_message = "the functions of standard claim every event and hand it to Firehose"
+  }
+  assert {
+    condition     = keys(output.queues) == ["curate", "replay"]
+    error_message = "curate and replay are told by queues"
+  }
+}
+
+run "large_has_workers_and_no_claim_per_event" {
+  command = plan
+  variables {
+    size   = "large"
+    worker = { image = "123456789012.dkr.ecr.us-east-1.amazonaws.com/lake:1" }
+  }
+
+  assert {
+    condition     = length(module.worker) == 1 && length(module.ingest) == 0 && length(module.delivery) == 0
+    error_message = "large is workers that write to the bucket"
+  }
+  assert {
+    condition     = output.environment.LAKE_AWS_CLAIMS == "" && output.environment.LAKE_AWS_LEASES == "lake-test-leases" && keys(module.claims[0].arn) == ["leases", "ledger"]
+    error_message = "large has leases and no claims"
+  }
+  assert {
+    condition     = length(output.queues) == 0
+    error_message = "workers write into the ledger what they made; nobody is told of objects"
+  }
+}
+
+run "without_a_transform_the_stream_goes_to_firehose" {
+  command = plan
+  variables {
+    transform = "none"
+    size      = "small"
+  }
+
+  assert {
+    condition     = length(module.ingest) + length(module.curate) + length(module.replay) + length(module.audit) + length(module.worker) + length(module.claims) == 0
+    error_message = "Lambdas, workers or tables are left"
+  }
+  assert {
+    condition     = length(module.delivery) == 1 && module.catalog.crawler == "lake-test-raw"
+    error_message = "Firehose delivers, a crawler makes the tables"
+  }
+  assert {
+    condition     = output.environment.LAKE_AWS_FIREHOSE == ""
+    error_message = "nobody puts into a delivery stream that is fed by the stream"
+  }
+}
+
+run "large_without_a_transform_needs_no_image" {
+  command = plan
+  variables {
+    transform = "none"
+    size      = "large"
+  }
+  assert {
+    condition     = length(module.worker) == 0 && length(module.delivery) == 1
+    error_message = "workers although nothing is transformed"
+  }
+}
+
+run "without_a_front_producers_write_to_the_stream" {
+  command = plan
+  variables {
+    size  = "small"
+    front = "none"
+  }
+  assert {
+    condition     = length(module.collect) == 0 && output.url == ""
+    error_message = "a front although there is to be none"
+  }
+}
+
+run "a_function_url_instead_of_an_api" {
+  command = plan
+  variables {
+    size  = "small"
+    front = "url"
+  }
+  assert {
+    condition     = module.collect[0].api_id == ""
+    error_message = "an API although a URL was asked for"
+  }
+}
+
+run "own_settings_reach_the_functions" {
+  command = plan
+  variables {
+    size        = "small"
+    config_file = "tests/lake.yaml"
+    settings    = { LAKE_CURATE_COLUMNS = "500" }
+  }
+  assert {
+    condition     = output.environment.LAKE_CURATE_COLUMNS == "500" && output.environment.LAKE_CONFIG == "s3://lake-test-123456789012-us-east-1/config/lake.yaml"
+    error_message = "settings are lost"
+  }
+}
