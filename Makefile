@@ -28,7 +28,7 @@ VERSITYGW    := v1.8.0
 RACE := ./admin/... ./client/... ./collect/... ./ingest/... ./query/... ./raw/... ./serve/... \
         ./local/keys/... ./local/store/... ./local/stream/... ./local/ledger/... ./assemble/...
 
-.PHONY: help build test check lint format unit race e2e lambdas emulators aws-local demo bench soak fuzz docs clean versitygw
+.PHONY: help build test check lint format unit race e2e lambdas emulators aws-local aws-demo demo bench soak fuzz docs clean versitygw
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,6 +68,9 @@ emulators: $(MOTO) $(KINESALITE) ## install what stands for AWS in the tests (mo
 
 aws-local: emulators ## an emulated AWS with the resources of one lake, until Ctrl-C; FLAGS="-shards 4 -functions DIR"
 	$(GO) run ./cmd/lake-aws-local $(FLAGS)
+
+aws-demo: lambdas emulators ## the whole way over an emulated AWS: producers, Kinesis, Lambda, DynamoDB, Firehose, S3, Glue, SQL; FLAGS="-demo 10000"
+	$(GO) run ./cmd/lake-aws-local -functions bin/lambda -demo 3000 $(FLAGS)
 
 versitygw: .tools/versitygw-$(VERSITYGW) ## build a second S3 server that the tests of aws/s3 then use too (3 minutes)
 

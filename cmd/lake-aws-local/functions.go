@@ -27,26 +27,37 @@ func concurrency(name string) int {
 	return 10
 }
 
-// startFunctions runs the bootstraps that are in dir with what invokes them in
+// built are the functions' bootstraps and how they are run.
+type built struct {
+	dir  string
+	env  map[string]string        // variables besides the cloud's
+	out  io.Writer                // what the functions say
+	kill func(n int) lambda.Fault // how lambda-ingest is disturbed; may be nil
+}
+
+// startFunctions runs the bootstraps that are there with what invokes them in
 // an account, and returns the address of the collector, "" when it is not there.
-func startFunctions(c *awslocal.Cloud, dir string, out io.Writer, log *slog.Logger) (front string, err error) {
-	if dir == "" {
+func startFunctions(c *awslocal.Cloud, b built, log *slog.Logger) (front string, err error) {
+	if b.dir == "" {
 		return "", nil
 	}
 	functions := map[string]*lambda.Function{}
 	for name, timeout := range map[string]time.Duration{
 		"collect": 30 * time.Second, "ingest": time.Minute, "curate": 15 * time.Minute, "replay": 15 * time.Minute, "audit": 15 * time.Minute,
 	} {
-		bootstrap := filepath.Join(dir, "lambda-"+name)
+		bootstrap := filepath.Join(b.dir, "lambda-"+name)
 		if _, err := os.Stat(bootstrap); errors.Is(err, fs.ErrNotExist) {
 			log.Warn("function left out: it is not built", "bootstrap", bootstrap)
 			continue
 		}
-		functions[name], err = c.AddFunction(lambda.Config{
+		cfg := lambda.Config{
 			Name: c.Names.Lake + "-" + name, Bootstrap: bootstrap, MemoryMB: 512, Timeout: timeout, InitLimit: time.Minute,
-			Concurrency: concurrency(name), Log: out,
-		})
-		if err != nil {
+			Concurrency: concurrency(name), Log: b.out, Env: b.env,
+		}
+		if name == "ingest" {
+			cfg.Fault = b.kill
+		}
+		if functions[name], err = c.AddFunction(cfg); err != nil {
 			return "", err
 		}
 	}

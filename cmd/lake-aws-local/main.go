@@ -44,6 +44,7 @@ type settings struct {
 	shards          int
 	direct          bool
 	buffer          time.Duration
+	demo            int // events
 }
 
 // run starts the cloud and ends it with ctx.
@@ -56,14 +57,34 @@ func run(ctx context.Context, args []string, out, errs io.Writer) (err error) {
 	flags.BoolVar(&s.direct, "direct", false, "leave Firehose out: raw files are written to S3 directly")
 	flags.DurationVar(&s.buffer, "buffer", 5*time.Second, "time for which Firehose gathers events")
 	flags.StringVar(&s.functions, "functions", "", "directory of built lambda-collect, lambda-ingest, lambda-curate, lambda-replay and lambda-audit; those that are there are run")
+	flags.IntVar(&s.demo, "demo", 0, "send the real events and so many generated ones the whole way, show the way and the books, and end")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	tools, err := awslocal.FindTools(".")
+	if s.demo > 0 {
+		return demonstrate(ctx, s, out)
+	}
+	log := slog.New(slog.NewTextHandler(errs, nil))
+	c, err := start(ctx, s, log)
 	if err != nil {
 		return err
 	}
-	log := slog.New(slog.NewTextHandler(errs, nil))
+	defer func() { err = errors.Join(err, c.Stop()) }()
+	front, err := startFunctions(c, built{dir: s.functions, out: errs}, log)
+	if err != nil {
+		return err
+	}
+	show(out, c, front)
+	<-ctx.Done()
+	return nil
+}
+
+// start starts the cloud with its resources.
+func start(ctx context.Context, s settings, log *slog.Logger) (*awslocal.Cloud, error) {
+	tools, err := awslocal.FindTools(".")
+	if err != nil {
+		return nil, err
+	}
 	options := awslocal.CloudOptions{
 		Tools: tools, Names: awslocal.NamesOf(s.name, "local"), Shards: s.shards, Told: []string{"raw/", "quarantine/"}, Log: log,
 	}
@@ -76,19 +97,12 @@ func run(ctx context.Context, args []string, out, errs io.Writer) (err error) {
 	}
 	c, err := awslocal.StartCloud(ctx, options)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer func() { err = errors.Join(err, c.Stop()) }()
 	if err := createTables(ctx, c); err != nil {
-		return err
+		return nil, errors.Join(err, c.Stop())
 	}
-	front, err := startFunctions(c, s.functions, errs, log)
-	if err != nil {
-		return err
-	}
-	show(out, c, front)
-	<-ctx.Done()
-	return nil
+	return c, nil
 }
 
 // show prints where everything is, as a shell reads it.
