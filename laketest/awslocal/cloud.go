@@ -22,7 +22,10 @@ type CloudOptions struct {
 	Told      []string          // prefixes of the bucket whose new objects the queue is told of
 	Invisible time.Duration     // the queue's visibility time-out; 30 s when 0, whole seconds
 	Kinesis   KinesaliteOptions // how the stream behaves
-	Log       *slog.Logger      // nil is silent
+	// Moto is one that runs already, with the bucket, the queue and the database,
+	// as when Terraform has made them; it goes on after Stop. Nil starts one.
+	Moto *Endpoint
+	Log  *slog.Logger // nil is silent
 }
 
 // Cloud is everything that a lake on AWS needs, on this machine: the services,
@@ -38,6 +41,7 @@ type Cloud struct {
 	Firehose *firehose.Stream // nil when there is none
 	QueueURL string
 
+	made    bool // Moto and its resources are somebody else's
 	log     *slog.Logger
 	ctx     context.Context // of what runs in the background
 	end     context.CancelFunc
@@ -66,8 +70,10 @@ func StartCloud(ctx context.Context, o CloudOptions) (_ *Cloud, err error) {
 			err = errors.Join(err, c.Stop())
 		}
 	}()
-	if c.Moto, err = StartMoto(ctx, o.Tools); err != nil {
-		return nil, err
+	if c.Moto, c.made = o.Moto, o.Moto != nil; !c.made {
+		if c.Moto, err = StartMoto(ctx, o.Tools); err != nil {
+			return nil, err
+		}
 	}
 	if c.Streams, err = StartKinesalite(ctx, o.Tools, o.Kinesis); err != nil {
 		return nil, err
@@ -170,7 +176,7 @@ func (c *Cloud) Stop() error {
 	}
 	c.running.Wait()
 	for _, e := range []*Endpoint{c.Delivery, c.Lambda, c.Catalog, c.Streams, c.Moto} {
-		if e != nil {
+		if e != nil && (e != c.Moto || !c.made) {
 			errs = append(errs, e.Stop())
 		}
 	}

@@ -19,6 +19,14 @@ func (c *Cloud) create(ctx context.Context, o CloudOptions) (err error) {
 	if c.Stream, err = CreateStream(ctx, c.Kinesis(), o.Names.Stream, cmp.Or(o.Shards, 2)); err != nil {
 		return err
 	}
+	if c.made {
+		queue, err := sqs.NewFromConfig(c.Moto.Config()).GetQueueUrl(ctx, &sqs.GetQueueUrlInput{QueueName: &o.Names.Queue})
+		if err != nil {
+			return fmt.Errorf("queue %s: %w", o.Names.Queue, err)
+		}
+		c.QueueURL = *queue.QueueUrl
+		return nil
+	}
 	store := c.Moto.S3()
 	if _, err := store.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: &o.Names.Bucket}); err != nil {
 		return fmt.Errorf("create bucket %s: %w", o.Names.Bucket, err)

@@ -22,7 +22,7 @@ type Tools struct {
 
 // FindTools looks for the emulators in the repository around dir.
 func FindTools(dir string) (Tools, error) {
-	root, err := repository(dir)
+	root, err := Repository(dir)
 	if err != nil {
 		return Tools{}, err
 	}
@@ -40,8 +40,8 @@ func need(name, path string) error {
 	return nil
 }
 
-// repository returns the directory of this module's go.mod, dir or above it.
-func repository(dir string) (string, error) {
+// Repository returns the directory of this module's go.mod, dir or above it.
+func Repository(dir string) (string, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return "", fmt.Errorf("find the repository: %w", err)
