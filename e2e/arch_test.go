@@ -62,8 +62,9 @@ func rules() map[string]rule {
 			"the cloud's assembly sees stages and the adapters of AWS; of the machine's only the keys' file"},
 		"lambda": {[]string{"", "arrivals", "aws/...", "collect", "curate", "ingest", "raw", "replay", "serve/api", "transform"},
 			"a Lambda's handler decodes, calls one stage and encodes; it makes no adapter"},
-		"bench": {[]string{"gen", "client"}, "the benchmark measures from the outside"},
-		"e2e":   {nil, "end-to-end tests use the binary"},
+		"deploy": {[]string{""}, "what packs and deploys works on files and knows of the lake only its errors"},
+		"bench":  {[]string{"gen", "client"}, "the benchmark measures from the outside"},
+		"e2e":    {nil, "end-to-end tests use the binary"},
 	}
 }
 
