@@ -28,7 +28,7 @@ VERSITYGW    := v1.8.0
 RACE := ./admin/... ./client/... ./collect/... ./ingest/... ./query/... ./raw/... ./serve/... \
         ./local/keys/... ./local/store/... ./local/stream/... ./local/ledger/... ./assemble/...
 
-.PHONY: help build test check lint format unit race e2e lambdas emulators aws-local aws-demo demo bench soak fuzz docs clean versitygw
+.PHONY: help build test check lint format unit race e2e lambdas emulators aws-local aws-demo demo bench bench-aws soak fuzz docs clean versitygw
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -84,6 +84,9 @@ demo: build ## see it work in ./demo-data: real and generated events, two kills,
 
 bench: build ## measure every stage and the whole way, write docs/performance.md; BENCHTIME=60s STAGETIME=1s
 	GO=$(GO) LAKE_BIN=bin/lake BENCHTIME=$(BENCHTIME) STAGETIME=$(STAGETIME) bench/run.sh
+
+bench-aws: lambdas ## measure what the lake on AWS costs, write bench/aws.md
+	LAKE_AWS_NUMBERS=$(CURDIR)/bench/aws.md $(GO) test -count=1 -timeout 30m -run TestNumbers ./bench/aws
 
 soak: build ## kill the real binary KILLS=1000 times under load, then compare id by id
 	KILLS=$(KILLS) LAKE_BIN=$(CURDIR)/bin/lake $(GO) test -count=1 -timeout 0 -v -run TestKills ./e2e
