@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"runtime/debug"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -37,12 +40,23 @@ func newUp(a *app) *cobra.Command {
 				return err
 			}
 			log := a.logger(cfg)
+			collectEarly(a.env)
 			return withPprof(c.Context(), pprofAddr, log, func(ctx context.Context) error { return up(ctx, cfg, run, log) })
 		},
 	}
 	c.Flags().StringVar(&listen, "listen", "", "address for HTTP (default "+serve.DefaultAddr+")")
 	c.Flags().StringVar(&pprofAddr, "pprof", "", "serve profiles of this process at a loopback address, e.g. 127.0.0.1:6060")
 	return c
+}
+
+// collectEarly lets the heap grow by half instead of to its double between
+// collections. Most of a lake's memory is line buffers and claims without
+// pointers, which cost the collector next to nothing, so a third of the memory
+// is saved for about a percent of CPU. GOGC in the environment counts more.
+func collectEarly(env []string) {
+	if !slices.ContainsFunc(env, func(e string) bool { return strings.HasPrefix(e, "GOGC=") }) {
+		debug.SetGCPercent(50)
+	}
 }
 
 func up(ctx context.Context, cfg config.Config, run assemble.LastRun, log *slog.Logger) (err error) {
