@@ -26,8 +26,10 @@ const (
 	// Prefix is lake.Partition.Dir in Firehose's words.
 	Prefix = "raw/event_type=!{partitionKeyFromQuery:event_type}/event_subtype=!{partitionKeyFromQuery:event_subtype}" +
 		"/year=!{partitionKeyFromQuery:year}/month=!{partitionKeyFromQuery:month}/day=!{partitionKeyFromQuery:day}/"
-	// ErrorPrefix is where the records go that Firehose cannot place.
-	ErrorPrefix = "failed/firehose/!{firehose:error-output-type}/year=!{timestamp:yyyy}/month=!{timestamp:MM}/day=!{timestamp:dd}/"
+	// ErrorPrefix is where the records go that Firehose cannot place, below
+	// ErrorRoot.
+	ErrorPrefix = ErrorRoot + "!{firehose:error-output-type}/year=!{timestamp:yyyy}/month=!{timestamp:MM}/day=!{timestamp:dd}/"
+	ErrorRoot   = "failed/firehose/"
 	// FileExtension is that of the objects; Firehose writes gzip.
 	FileExtension = ".ndjson.gz"
 	// SubRecordType is how records are taken apart (RecordDeAggregation).

@@ -17,6 +17,7 @@ import (
 	"github.com/eventlake/lake/assemble/cloud"
 	"github.com/eventlake/lake/assemble/cloud/tables"
 	"github.com/eventlake/lake/aws/awsapi"
+	"github.com/eventlake/lake/aws/firehose"
 	"github.com/eventlake/lake/lambda/ingest"
 	"github.com/eventlake/lake/lambda/replay"
 	"github.com/eventlake/lake/raw"
@@ -63,7 +64,8 @@ func main() {
 			Target: stage.ToStream(stream, c.Clock), Rebuilder: rebuilder,
 			Drain: &replay.Drain{
 				Store: store, Prefix: lake.Key(c.Config.AWS.Failed), Bucket: c.Config.AWS.Bucket,
-				Batch: batches.Invoke, Stream: stream, Handed: handed, Direct: raw.NewWriter(gz, nil), Sources: sources, Log: c.Log,
+				Batch: batches.Invoke, Stream: stream, Handed: handed,
+				Misplaced: firehose.ErrorRoot, Direct: raw.NewWriter(gz, nil), Sources: sources, Log: c.Log,
 			},
 			Again: again(sdk.NewFromConfig(c.AWS)), Done: tables.Replays(c, metrics), Log: c.Log,
 		}), nil

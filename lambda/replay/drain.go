@@ -20,18 +20,20 @@ import (
 // events own is a duplicate: nothing is lost by waiting, nothing doubled.
 type Drain struct {
 	Store  lake.Store
-	Prefix lake.Key // of the objects, e.g. "failed/"
+	Prefix lake.Key // of the batches' objects; Lambda's own is "aws/lambda/"
 	Bucket string   // whose notifications count
 	// Batch settles the payload of a batch and returns Lambda's answer.
 	Batch func(context.Context, []byte) ([]byte, error)
 	// Stream and Handed are for batches that were left without their payload.
 	Stream lake.Stream
 	Handed *ingest.Handed
-	// Direct keeps lines that the delivery service could not place; Sources
-	// find their partitions. Both nil: such objects stay.
-	Direct  lake.Sink
-	Sources ingest.Sources
-	Log     *slog.Logger
+	// Misplaced is the prefix of objects with the lines that the delivery service
+	// could not place. Direct keeps them; Sources find their partitions. Both
+	// nil: such objects stay.
+	Misplaced lake.Key
+	Direct    lake.Sink
+	Sources   ingest.Sources
+	Log       *slog.Logger
 }
 
 // Drained is what was done.
@@ -80,11 +82,16 @@ func (d *Drain) told(ctx context.Context, messages []event.Message) (failures ev
 // all settles every batch that lies in the bucket.
 func (d *Drain) all(ctx context.Context) (done Drained, err error) {
 	var keys []lake.Key
-	for info, err := range d.Store.List(ctx, d.Prefix) {
-		if err != nil {
-			return done, fmt.Errorf("list %s: %w", d.Prefix, err)
+	for _, prefix := range []lake.Key{d.Prefix, d.Misplaced} {
+		if prefix == "" {
+			continue
 		}
-		keys = append(keys, info.Key)
+		for info, err := range d.Store.List(ctx, prefix) {
+			if err != nil {
+				return done, fmt.Errorf("list %s: %w", prefix, err)
+			}
+			keys = append(keys, info.Key)
+		}
 	}
 	var errs []error
 	for _, key := range keys {
@@ -98,26 +105,12 @@ func (d *Drain) all(ctx context.Context) (done Drained, err error) {
 	return done, errors.Join(errs...)
 }
 
-// Misplaced is the prefix, below Drain.Prefix, of the lines that the delivery
-// service could not place.
-const Misplaced = "firehose/"
-
 // one settles a batch and deletes its object. An object that is gone was
 // settled by another call.
 func (d *Drain) one(ctx context.Context, key lake.Key, done *Drained) error {
-	text, err := d.read(ctx, key)
-	if errors.Is(err, lake.ErrNotFound) {
+	batch, err := d.batch(ctx, key)
+	if errors.Is(err, errGone) {
 		return nil
-	}
-	var batch given
-	switch {
-	case err != nil:
-	case strings.HasPrefix(string(key), string(d.Prefix)+Misplaced):
-		batch.Batch.Size, err = d.place(ctx, key, text)
-	default:
-		if err = json.Unmarshal(text, &batch); err == nil {
-			err = d.settle(ctx, &batch)
-		}
 	}
 	if err != nil {
 		done.Left++
@@ -133,8 +126,36 @@ func (d *Drain) one(ctx context.Context, key lake.Key, done *Drained) error {
 	return nil
 }
 
-func (d *Drain) read(ctx context.Context, key lake.Key) (text []byte, err error) {
+// batch settles what is in an object and says what it was.
+func (d *Drain) batch(ctx context.Context, key lake.Key) (b given, err error) {
+	if d.Misplaced != "" && strings.HasPrefix(string(key), string(d.Misplaced)) {
+		b.Context.Condition = "misplaced"
+		b.Batch.Size, err = d.place(ctx, key)
+		return b, err
+	}
+	text, err := d.read(ctx, key)
+	if err != nil {
+		return b, err
+	}
+	if err := json.Unmarshal(text, &b); err != nil {
+		return b, err
+	}
+	return b, d.settle(ctx, &b)
+}
+
+// errGone means that the object is not there any more.
+var errGone = errors.New("gone")
+
+func (d *Drain) open(ctx context.Context, key lake.Key) (lake.Object, error) {
 	in, err := d.Store.Open(ctx, key)
+	if errors.Is(err, lake.ErrNotFound) {
+		return nil, errGone
+	}
+	return in, err
+}
+
+func (d *Drain) read(ctx context.Context, key lake.Key) (text []byte, err error) {
+	in, err := d.open(ctx, key)
 	if err != nil {
 		return nil, err
 	}

@@ -83,7 +83,7 @@ func newRig(t *testing.T) *rig {
 		Ledger: whole, Lines: lines, Target: r.target,
 		Rebuilder: &stage.Rebuilder{Ledger: whole, Catalog: r.catalog, Exclusive: r.curator.Exclusive,
 			Build: curate.BuildConfig{Store: r.store, Lines: lines}},
-		Drain: &replay.Drain{Store: r.store, Prefix: "failed/", Bucket: "lake", Stream: r.stream, Handed: handed, Direct: raw.NewWriter(r.gzip, nil),
+		Drain: &replay.Drain{Store: r.store, Prefix: "failed/lambda/", Misplaced: "failed/firehose/", Bucket: "lake", Stream: r.stream, Handed: handed, Direct: raw.NewWriter(r.gzip, nil),
 			Sources: func(lake.SourceID) *transform.Transformer { return tr }, Log: slog.New(slog.DiscardHandler),
 			Batch: func(_ context.Context, payload []byte) ([]byte, error) {
 				if r.refuse {
@@ -272,7 +272,7 @@ func TestABatchThatWasGivenUpIsSettled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	told := r.giveUp("a.json", fmt.Sprintf(gave, `,"payload":`+string(quoted)))
+	told := r.giveUp("lambda/a.json", fmt.Sprintf(gave, `,"payload":`+string(quoted)))
 	r.refuse = true
 	out, err := r.handler.Invoke(t.Context(), []byte(told))
 	if err != nil || !bytes.Contains(out, []byte(`"m"`)) || r.left() != 1 {
@@ -303,7 +303,7 @@ func TestABatchWithoutItsPayloadIsReadFromTheStream(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.giveUp("b.json", bytesReplace(fmt.Sprintf(gave, ""), "shardId-0", string(shards[0].ID)))
+	r.giveUp("lambda/b.json", bytesReplace(fmt.Sprintf(gave, ""), "shardId-0", string(shards[0].ID)))
 	if report := r.invoke(`{"target":"drain"}`); report.Drained.Batches != 1 || report.Drained.Records != 2 || r.left() != 0 {
 		t.Fatalf("%+v, %d left", report, r.left())
 	}
@@ -333,8 +333,8 @@ func bytesReplace(s, old, with string) string {
 
 func TestABrokenObjectStaysAndTheOthersAreSettled(t *testing.T) {
 	r := newRig(t)
-	r.giveUp("a.json", `nonsense`)
-	r.giveUp("b.json", fmt.Sprintf(gave, `,"payload":{"Records":[]}`))
+	r.giveUp("lambda/a.json", `nonsense`)
+	r.giveUp("lambda/b.json", fmt.Sprintf(gave, `,"payload":{"Records":[]}`))
 	if _, err := r.handler.Invoke(t.Context(), []byte(`{"target":"drain"}`)); err == nil {
 		t.Fatal("the broken one is no error")
 	}

@@ -1,13 +1,13 @@
 package replay
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/zeebo/xxh3"
@@ -24,25 +24,39 @@ type misplaced struct {
 	Data []byte `json:"rawData"`
 }
 
+// placeBytes is how much of an object's lines is in memory before it is
+// written.
+const placeBytes = 32 << 20
+
 // place writes the lines of an object of misplaced records into raw, where
 // their events belong, and returns how many they are. Files are named after the
-// object, so a repeat writes the same ones.
-func (d *Drain) place(ctx context.Context, key lake.Key, text []byte) (int64, error) {
+// object and the place in it, so a repeat writes the same ones.
+func (d *Drain) place(ctx context.Context, key lake.Key) (events int64, err error) {
 	if d.Direct == nil {
 		return 0, lake.Errorf(lake.ErrInvalid, "give this Lambda lake.yaml and the bucket", "nothing places lines that Firehose could not")
 	}
-	if strings.HasSuffix(string(key), ".gz") || bytes.HasPrefix(text, []byte("\x1f\x8b")) {
-		var err error
-		if text, err = unpack(text); err != nil {
-			return 0, err
-		}
+	object, err := d.open(ctx, key)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, object.Close()) }()
+	text, err := plain(object)
+	if err != nil {
+		return 0, err
 	}
 	b := raw.NewBuffer(raw.NewMemory(1 << 20))
-	var events int64
-	for in := json.NewDecoder(bytes.NewReader(text)); ; {
+	shard := lake.ShardID(fmt.Sprintf("misplaced%016x", xxh3.HashString(string(key))))
+	var written int64
+	flush := func() error {
+		span := lake.Span{After: lake.Pos(uint64(written)), To: lake.Pos(uint64(events))}
+		written = events
+		_, err := b.Write(ctx, d.Direct, shard, span)
+		return err
+	}
+	for in := json.NewDecoder(text); ; {
 		var m misplaced
 		if err := in.Decode(&m); errors.Is(err, io.EOF) {
-			break
+			return events, flush()
 		} else if err != nil {
 			return 0, fmt.Errorf("record of misplaced lines: %w: %w", err, lake.ErrCorrupt)
 		}
@@ -55,10 +69,12 @@ func (d *Drain) place(ctx context.Context, key lake.Key, text []byte) (int64, er
 			}
 			events++
 		}
+		if b.Bytes() > placeBytes {
+			if err := flush(); err != nil {
+				return 0, err
+			}
+		}
 	}
-	shard := lake.ShardID(fmt.Sprintf("misplaced%016x", xxh3.HashString(string(key))))
-	_, err := b.Write(ctx, d.Direct, shard, lake.Span{To: lake.Pos(uint64(events))})
-	return events, err
 }
 
 // line puts a raw line into the part of its partition.
@@ -77,15 +93,15 @@ func (d *Drain) line(b *raw.Buffer, line []byte) error {
 	return nil
 }
 
-// unpack is the content of a gzip object.
-func unpack(packed []byte) ([]byte, error) {
-	in, err := gzip.NewReader(bytes.NewReader(packed))
+// plain is the content of an object that may be gzip.
+func plain(object io.Reader) (io.Reader, error) {
+	in := bufio.NewReader(object)
+	if head, err := in.Peek(2); err != nil || head[0] != 0x1f || head[1] != 0x8b {
+		return in, nil // what is too short for gzip shows when it is read
+	}
+	z, err := gzip.NewReader(in)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", err, lake.ErrCorrupt)
 	}
-	text, err := io.ReadAll(io.LimitReader(in, maxGiven+1))
-	if err == nil && len(text) > maxGiven {
-		err = fmt.Errorf("more than %d bytes: %w", maxGiven, lake.ErrLimit)
-	}
-	return text, errors.Join(err, in.Close())
+	return z, nil
 }
