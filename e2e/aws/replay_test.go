@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/eventlake/lake/aws/firehose"
 	"github.com/eventlake/lake/gen"
 	"github.com/eventlake/lake/laketest/awslocal/mapping"
 	"github.com/eventlake/lake/lambda/replay"
@@ -153,6 +154,30 @@ func TestAReplayStartedTwiceCountsNothingTwice(t *testing.T) {
 	if !strings.Contains(s.log.String(), "the rest was handed on") {
 		t.Error("no call handed itself the rest: the test proves less than it says")
 	}
+	m := newMachine(t)
+	post(t, m.url, "default", all)
+	m.settle()
+	sameTables(t, m.state(), s.state())
+	s.balanced()
+}
+
+// TestWhatFirehoseCouldNotPlaceIsFiled lets a delivery stream have fewer
+// partitions open than the events have: what it leaves under its error prefix
+// is missing in the audit, and in its tables after a drain.
+func TestWhatFirehoseCouldNotPlaceIsFiled(t *testing.T) {
+	all, _ := generated(gen.Options{Seed: 33, Events: 300})
+	s := newSite(t, setup{open: 10})
+	post(t, s.url, "default", all)
+	s.settle(time.Minute)
+	left := s.keys(firehose.ErrorRoot)
+	if r := s.audit(); len(left) == 0 || r.Gap == 0 {
+		t.Fatalf("%d objects are misplaced, the gap is %d", len(left), r.Gap)
+	}
+
+	if report := s.twice(replay.Request{Target: replay.ToDrain}); report.Drained.Left != 0 || len(s.keys(firehose.ErrorRoot)) != 0 {
+		t.Errorf("of %d objects %d are left, %+v", len(left), len(s.keys(firehose.ErrorRoot)), report)
+	}
+	s.settle(time.Minute)
 	m := newMachine(t)
 	post(t, m.url, "default", all)
 	m.settle()

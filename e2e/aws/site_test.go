@@ -43,6 +43,7 @@ type setup struct {
 	shards    int
 	buffer    time.Duration // of the delivery stream; until Settle when 0
 	faults    delivery.Faults
+	open      int                      // partitions that the delivery stream may have; 500 when 0
 	told      []string                 // prefixes with notifications; raw and quarantine when nil
 	invisible time.Duration            // of messages that were received
 	env       map[string]string        // for every function
@@ -79,7 +80,7 @@ func newSite(t *testing.T, o setup) *site {
 		Delivery: &delivery.Config{
 			Prefix: firehose.Prefix, ErrorPrefix: firehose.ErrorPrefix, FileExtension: firehose.FileExtension, Gzip: true,
 			JQ: firehose.JQ, SubRecordType: firehose.SubRecordType, Append: "\n",
-			BufferBytes: 128 << 20, BufferInterval: o.buffer, Faults: o.faults,
+			BufferBytes: 128 << 20, BufferInterval: o.buffer, Faults: o.faults, ActivePartitions: o.open,
 		},
 	})
 	t.Cleanup(func() {
