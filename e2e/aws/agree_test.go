@@ -13,6 +13,7 @@ import (
 // one machine and through one on the emulated cloud, and compares row by row.
 // LAKE_AWS_EVENTS=100000 makes it long.
 func TestTheCloudAndTheMachineMakeTheSameTables(t *testing.T) {
+	t.Parallel()
 	n := amount(t, "LAKE_AWS_EVENTS", 3000)
 	real := github(t)
 	posted, _ := generated(gen.Options{Seed: 11, Events: n * 2 / 3, Duplicates: .05, Late: .01, Malformed: .02, Conflict: .01})

@@ -86,6 +86,7 @@ func upTo(n int) iter.Seq[int] {
 // think of into the stream. Each event is in its table or in quarantine, no
 // batch fails, and nothing is written outside of the lake's own prefixes.
 func TestOddRecordsDoNotStopTheStream(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, setup{shards: 1})
 	want, rows := map[lake.Reason]int64{}, map[string]bool{}
 	for _, r := range oddRecords(t) {

@@ -12,6 +12,7 @@ import (
 
 // TestTheDemoDoesWhatItSays runs what make aws-demo runs, with few events.
 func TestTheDemoDoesWhatItSays(t *testing.T) {
+	t.Parallel()
 	awslocal.Need(t)
 	functions := filepath.Dir(bootstrap(t, "ingest"))
 	program := filepath.Join(t.TempDir(), "lake-aws-local")

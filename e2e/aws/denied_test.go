@@ -16,6 +16,7 @@ import (
 // TestWhatIsMissingOrForbiddenIsNamed starts functions with one thing wrong and
 // demands that what they say names the action and the resource.
 func TestWhatIsMissingOrForbiddenIsNamed(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, setup{})
 	batch := kinesisEvent("shardId-000000000000", "49590338271490256608559692538361571095921575989136588898", []byte(odd("a")))
 	broken := kinesisEvent("shardId-000000000000", "49590338271490256608559692538361571095921575989136588898", []byte("broken"))

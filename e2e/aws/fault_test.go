@@ -22,6 +22,7 @@ import (
 // split and merged, notifications are lost and come twice. In the end the tables
 // are those of a lake on one machine.
 func TestNothingIsLostOrDoubledWhateverFails(t *testing.T) {
+	t.Parallel()
 	n := amount(t, "LAKE_AWS_FAULT_EVENTS", 1500)
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)

@@ -25,6 +25,7 @@ const givenUp = "aws/lambda/"
 // notification and by two calls at the same time, from the payload and, where
 // that is not kept, from the stream.
 func TestWhatWasGivenUpIsDrained(t *testing.T) {
+	t.Parallel()
 	all, _ := generated(gen.Options{Seed: 31, Events: 450, Duplicates: .1, Malformed: .03})
 	before, lost, after := all[:150], all[150:300], all[300:]
 	s := newSite(t, setup{
@@ -120,6 +121,7 @@ func (s *site) twice(r replay.Request) replay.Report {
 // rebuilds every table, each twice at once, where a call has so little time
 // that it hands itself the rest.
 func TestAReplayStartedTwiceCountsNothingTwice(t *testing.T) {
+	t.Parallel()
 	all, truth := generated(gen.Options{Seed: 32, Events: 400, Late: .02})
 	s := newSite(t, setup{timeouts: map[string]time.Duration{"replay": 31 * time.Second}}) // 30 of them are the margin
 	post(t, s.url, "default", all)
@@ -165,6 +167,7 @@ func TestAReplayStartedTwiceCountsNothingTwice(t *testing.T) {
 // partitions open than the events have: what it leaves under its error prefix
 // is missing in the audit, and in its tables after a drain.
 func TestWhatFirehoseCouldNotPlaceIsFiled(t *testing.T) {
+	t.Parallel()
 	all, _ := generated(gen.Options{Seed: 33, Events: 300})
 	s := newSite(t, setup{open: 10})
 	post(t, s.url, "default", all)
