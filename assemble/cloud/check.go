@@ -78,13 +78,15 @@ func (c *Cloud) check(ctx context.Context, checks []check) error {
 	return nil
 }
 
-// needAll is need for several keys and their values, in turns: all that are
-// empty are named.
-func (c *Cloud) needAll(pairs ...string) error {
+// named is a key of the configuration and its value.
+type named struct{ key, value string }
+
+// needAll is need for several keys: all that are empty are named at once.
+func needAll(all ...named) error {
 	var keys, variables []string
-	for i := 0; i < len(pairs); i += 2 {
-		if pairs[i+1] == "" {
-			keys, variables = append(keys, pairs[i]), append(variables, variable(pairs[i]))
+	for _, n := range all {
+		if n.value == "" {
+			keys, variables = append(keys, n.key), append(variables, variable(n.key))
 		}
 	}
 	if len(keys) == 0 {

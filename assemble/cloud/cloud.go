@@ -67,6 +67,7 @@ func With(ctx context.Context, cfg config.Config, log *slog.Logger) (*Cloud, err
 	if err != nil {
 		return nil, err
 	}
+	a.Logger = sdkLog{log}
 	return &Cloud{Config: cfg, AWS: a, Log: log, Clock: lake.SystemClock}, nil
 }
 

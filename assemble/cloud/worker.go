@@ -59,7 +59,8 @@ func (c *Cloud) Work(ctx context.Context) error {
 // workerParts are the parts that a worker asks for work and gives it to.
 func (c *Cloud) workerParts() (p parts, err error) {
 	a := c.Config.AWS
-	if err := c.needAll("aws.stream", a.Stream, "aws.bucket", a.Bucket, "aws.ledger", a.Ledger, "aws.leases", a.Leases); err != nil {
+	err = needAll(named{"aws.stream", a.Stream}, named{"aws.bucket", a.Bucket}, named{"aws.ledger", a.Ledger}, named{"aws.leases", a.Leases})
+	if err != nil {
 		return p, err
 	}
 	if p.store, err = c.Store(); err != nil {

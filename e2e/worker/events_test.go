@@ -93,7 +93,7 @@ func (p *producer) note(body string, k kind, uuid string) string {
 func (p *producer) event(body string) lake.Event {
 	e := lake.Event{Source: lake.DefaultSource, Received: lake.SystemClock(), Body: []byte(body)}
 	var row transform.Row
-	if p.scanner.Scan(e.Source, e.Body, e.Received, &row); row.ID == (lake.ID{}) {
+	if refusal := p.scanner.Scan(e.Source, e.Body, e.Received, &row); refusal != nil {
 		row.ID = transform.RouteID(e.Source, e.Body)
 	}
 	e.ID = row.ID

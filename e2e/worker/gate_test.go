@@ -135,11 +135,13 @@ func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		g.t.Error(err)
 	}
 	g.note(c)
+	if trap == nil {
+		if trap = g.trapped(c); trap != nil {
+			<-trap.opened
+		}
+	}
 	if trap != nil {
-		close(trap.gone)
-	} else if trap = g.trapped(c); trap != nil {
-		<-trap.opened
-		close(trap.gone)
+		defer close(trap.gone)
 	}
 	for name, values := range answer.Header {
 		w.Header()[name] = values

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/eventlake/lake"
 	"github.com/eventlake/lake/laketest/awslocal"
@@ -37,8 +38,10 @@ type cut interface {
 	kill(first *gate) *trap
 	// env is what the second worker is told otherwise than the rest.
 	env() map[string]string
-	// stop sets the trap in which the second worker is stopped.
+	// stop sets the trap that tells when the second worker is to be stopped.
 	stop(calls, records *gate, known map[string]bool) *trap
+	// rest is called when it has gone into the trap, before it is stopped.
+	rest(t *testing.T, stopped *trap)
 	// late demands that the second worker, woken, has tried to commit and lost.
 	late(t *testing.T, p *process, calls *gate, stopped *trap)
 	// leaves is whether the second worker has something in hand when it ends.
@@ -70,6 +73,7 @@ func share(t *testing.T, p *producer, how cut) {
 	arrived(t, "the first worker's commit", dies.caught)
 	first.kill()
 	arrived(t, "the second worker's events", stops.caught)
+	how.rest(t, stops)
 	second.signal(syscall.SIGSTOP)
 	third := start(t, "the third worker", p.env(map[string]string{"LAKE_CONFIG": "s3://" + p.names.Bucket + "/config/lake.yaml"}))
 	for _, l := range owned {
@@ -146,6 +150,15 @@ func (idle) env() map[string]string {
 
 func (idle) stop(_, records *gate, known map[string]bool) *trap { return records.catchTaken(known) }
 
+// rest lets the call pass and waits until the worker is between two polls of its
+// shard, which are 400 ms apart: a call under way would fail when it wakes, and
+// it would drop its events instead of trying to commit them.
+func (idle) rest(t *testing.T, stopped *trap) {
+	stopped.open()
+	arrived(t, "the answer to the second worker", stopped.gone)
+	time.Sleep(150 * time.Millisecond)
+}
+
 func (idle) late(t *testing.T, p *process, calls *gate, _ *trap) {
 	await(t, "the second worker's commit is refused", func() bool { return p.log.says("the last batch stays in the stream", lake.ErrStale.Error()) })
 	if calls.counted("TransactWriteItems", 200) > 0 {
@@ -174,6 +187,8 @@ func (committing) env() map[string]string { return nil }
 func (committing) stop(calls, _ *gate, _ map[string]bool) *trap {
 	return calls.catch(false, is("TransactWriteItems"))
 }
+
+func (committing) rest(*testing.T, *trap) {}
 
 func (committing) late(t *testing.T, p *process, _ *gate, stopped *trap) {
 	if c := stopped.call; c.status != http.StatusBadRequest || !bytes.Contains(c.answer, []byte("ConditionalCheckFailed")) {
