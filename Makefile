@@ -23,12 +23,18 @@ MOTO         := .tools/moto/.installed
 KINESALITE   := .tools/kinesalite/.installed
 VERSITYGW    := v1.8.0
 
+# What is deployed, and where: make deploy ENV=staging REGION=eu-west-1
+ENV    ?= dev
+REGION ?= us-east-1
+STATE  ?=
+TF     := terraform -chdir=deploy/terraform
+
 # Packages in which goroutines share state; the race detector costs five to ten
 # times the time, so the rest runs without it.
 RACE := ./admin/... ./client/... ./collect/... ./ingest/... ./query/... ./raw/... ./serve/... \
         ./local/keys/... ./local/store/... ./local/stream/... ./local/ledger/... ./assemble/...
 
-.PHONY: help build test check lint format unit race e2e lambdas emulators aws-local aws-demo demo bench bench-aws soak fuzz docs clean versitygw
+.PHONY: help build test check lint format unit race e2e lambdas emulators aws-local aws-demo demo bench bench-aws soak fuzz docs clean versitygw package deploy
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -63,6 +69,17 @@ e2e: build lambdas $(VENV) emulators ## the real binaries: kills under load, doc
 lambdas: ## build the Lambdas' bootstraps for this machine into bin/lambda
 	@mkdir -p bin/lambda
 	CGO_ENABLED=0 $(GO) build -tags lambda.norpc -trimpath -buildvcs=false -ldflags "-s -w" -o bin/lambda/ ./cmd/lambda-...
+
+package: ## zip the Lambdas for arm64 and amd64 into dist, with checksums
+	$(GO) run ./deploy/pack -go $(GO)
+
+deploy: ## deploy the lake to AWS: init, plan, ask, apply; ENV=dev REGION=us-east-1 STATE=bucket-of-the-state
+	@test -n "$(STATE)" || { echo "name the bucket of the state: make deploy ENV=$(ENV) STATE=my-states (docs/aws.md says how it is made)"; exit 2; }
+	@test -f dist/SHA256SUMS || { echo "run make package first"; exit 2; }
+	$(TF) init -reconfigure -backend-config=envs/$(ENV)/backend.hcl -backend-config=bucket=$(STATE) -backend-config=region=$(REGION)
+	$(TF) plan -var-file=envs/$(ENV)/lake.tfvars -var region=$(REGION) -var packages=$(CURDIR)/dist -out $(ENV).tfplan
+	@read -r -p "apply this plan to $(ENV)? (yes/no) " answer; test "$$answer" = yes
+	$(TF) apply $(ENV).tfplan
 
 emulators: $(MOTO) $(KINESALITE) ## install what stands for AWS in the tests (moto, kinesalite) into .tools
 
