@@ -14,6 +14,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -131,32 +132,52 @@ func Find(ctx context.Context, store lake.Store, now lake.Instant) ([]lake.Info,
 	return out, nil
 }
 
-// Forget takes the names of files that are in their tables and older than
-// twice the Window out of the ledger, so that it does not grow with the lake.
-// Their objects stay: they are the raw layer.
-func Forget(ctx context.Context, ledger lake.Ledger, curated lake.Position, now lake.Instant) (int, error) {
+// named is how long the ledger names a file that a worker has committed: nobody
+// tells of such an object later, but an audit looks for it.
+const named = 24 * time.Hour
+
+// Forget takes the names of files that are in their tables out of the ledger,
+// so that it does not grow with the lake: arrivals that are older than twice
+// the Window, and files of other shards, which workers have committed, after a
+// day. Their objects stay: they are the raw layer.
+func Forget(ctx context.Context, ledger lake.Ledger, curated map[lake.ShardID]lake.Position, now lake.Instant) (int, error) {
 	journal, err := ledger.Journal(ctx)
 	if err != nil {
 		return 0, err
 	}
-	var old []lake.File
+	old := map[lake.ShardID][]lake.File{}
 	for f := range journal.Files("") {
-		if f.Shard == Shard && !f.Span.To.After(curated) && now.Sub(f.Received) > 2*Window {
-			old = append(old, f)
+		age := named
+		if f.Shard == Shard {
+			age = 2 * Window
+		}
+		if !f.Span.To.After(curated[f.Shard]) && now.Sub(f.Received) > age {
+			old[f.Shard] = append(old[f.Shard], f)
 		}
 	}
 	forgotten := 0
-	for batch := range slices.Chunk(old, maxFiles) {
-		at, err := ledger.Position(ctx, Shard)
+	for _, shard := range slices.Sorted(maps.Keys(old)) {
+		n, err := forget(ctx, ledger, shard, old[shard])
+		forgotten += n
 		if err != nil {
 			return forgotten, err
 		}
-		err = ledger.Commit(ctx, lake.Commit{Shard: Shard, Span: lake.Span{After: at, To: at}, Remove: batch})
+	}
+	return forgotten, nil
+}
+
+func forget(ctx context.Context, ledger lake.Ledger, shard lake.ShardID, old []lake.File) (forgotten int, err error) {
+	for batch := range slices.Chunk(old, maxFiles) {
+		at, err := ledger.Position(ctx, shard)
+		if err != nil {
+			return forgotten, err
+		}
+		err = ledger.Commit(ctx, lake.Commit{Shard: shard, Span: lake.Span{After: at, To: at}, Remove: batch})
 		if errors.Is(err, lake.ErrStale) {
-			return forgotten, nil // another one does it
+			return forgotten, nil // another one does it, or will
 		}
 		if err != nil {
-			return forgotten, fmt.Errorf("forget %d files: %w", len(batch), err)
+			return forgotten, fmt.Errorf("forget %d files of %s: %w", len(batch), shard, err)
 		}
 		forgotten += len(batch)
 	}

@@ -117,15 +117,57 @@ func TestMoreThanACommitHolds(t *testing.T) {
 	}
 }
 
+// upTo is a mark of the arrivals.
+func upTo(p lake.Position) map[lake.ShardID]lake.Position {
+	return map[lake.ShardID]lake.Position{arrivals.Shard: p}
+}
+
+// Workers commit files themselves: the ledger would grow with every flush.
+func TestWhatWorkersHaveCommittedIsForgottenADayAfterItIsInItsTable(t *testing.T) {
+	ledger := memory.NewLedger(time.Hour)
+	for n := range uint64(6) {
+		shard := lake.ShardID(fmt.Sprint("shardId-", n%2))
+		span := lake.Span{After: lake.Pos(n / 2 * 10), To: lake.Pos(n/2*10 + 10)}
+		f := lake.File{Key: object(int(n)).Key, Kind: lake.KindRaw, Shard: shard, Span: span, Events: 10, Bytes: 100, Received: noon}
+		if n == 3 {
+			f.Kind = lake.KindQuarantine
+		}
+		book := lake.Tally{Book: lake.Book{Source: "web", Type: "account", Hour: noon.Hour()}, Unique: 10}
+		if err := ledger.Commit(t.Context(), lake.Commit{Shard: shard, Span: span, Add: []lake.File{f}, Books: []lake.Tally{book}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	register(t, ledger, objects(10, 11))
+	curated := map[lake.ShardID]lake.Position{"shardId-0": lake.Pos(10), "shardId-1": lake.Pos(29), arrivals.Shard: lake.Pos(1)}
+	if n, err := arrivals.Forget(t.Context(), ledger, curated, noon.Add(23*time.Hour)); err != nil || n != 0 {
+		t.Fatal("young files were forgotten", n, err)
+	}
+	if n, err := arrivals.Forget(t.Context(), ledger, curated, noon.Add(25*time.Hour)); err != nil || n != 3 {
+		t.Fatal(n, err)
+	}
+	var left []lake.Key
+	for _, f := range files(t, ledger) {
+		left = append(left, f.Key)
+	}
+	slices.Sort(left)
+	if want := []lake.Key{object(2).Key, object(4).Key, object(5).Key, object(10).Key}; !slices.Equal(left, want) {
+		t.Errorf("%v is left, want %v", left, want)
+	}
+	j, err := ledger.Journal(t.Context())
+	if err != nil || j.Books()[0].Unique != 60 || j.Positions()["shardId-0"] != lake.Pos(30) {
+		t.Errorf("%v: books %+v, positions %v", err, j.Books(), j.Positions())
+	}
+}
+
 func TestWhatIsInItsTableAndOldIsForgotten(t *testing.T) {
 	ledger := memory.NewLedger(time.Hour)
 	register(t, ledger, objects(0, 10))
 	later := noon + lake.Instant((3 * arrivals.Window).Microseconds())
-	n, err := arrivals.Forget(t.Context(), ledger, lake.Pos(6), later)
+	n, err := arrivals.Forget(t.Context(), ledger, upTo(lake.Pos(6)), later)
 	if err != nil || n != 6 || len(files(t, ledger)) != 4 {
 		t.Fatal(n, err, len(files(t, ledger)))
 	}
-	if n, err := arrivals.Forget(t.Context(), ledger, lake.Pos(10), noon); err != nil || n != 0 {
+	if n, err := arrivals.Forget(t.Context(), ledger, upTo(lake.Pos(10)), noon); err != nil || n != 0 {
 		t.Fatal("young files were forgotten", n, err)
 	}
 	if r := register(t, ledger, objects(10, 11)); r.Added != 1 || files(t, ledger)[4].Span.To != lake.Pos(11) {
@@ -159,7 +201,7 @@ func TestTheWholeHasWhatWasForgottenAndWhatIsNotRegistered(t *testing.T) {
 	}
 	register(t, ledger, objects(0, 3))
 	later := noon + lake.Instant((3 * arrivals.Window).Microseconds())
-	if n, err := arrivals.Forget(t.Context(), ledger, lake.Pos(1), later); err != nil || n != 1 {
+	if n, err := arrivals.Forget(t.Context(), ledger, upTo(lake.Pos(1)), later); err != nil || n != 1 {
 		t.Fatal(n, err)
 	}
 	j, err := arrivals.Whole{Ledger: ledger, Store: store}.Journal(t.Context())

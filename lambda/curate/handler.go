@@ -179,7 +179,7 @@ func (h *Handler) upkeep(ctx context.Context, r *Report) error {
 	if err != nil {
 		return err
 	}
-	r.Forgot, err = arrivals.Forget(ctx, h.config.Ledger, curated[arrivals.Shard], now)
+	r.Forgot, err = arrivals.Forget(ctx, h.config.Ledger, curated, now)
 	return err
 }
 
