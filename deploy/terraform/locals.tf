@@ -63,7 +63,6 @@ locals {
     scope        = local.scope
     architecture = var.architecture
     key_arn      = module.key.arn
-    dead_arn     = module.dead.arn
     log_days     = var.log_days
     emulated     = var.emulated
   }

@@ -13,6 +13,7 @@ module "collect" {
   source      = "./modules/collect"
   name        = local.name
   common      = local.function
+  dead_arn    = module.dead.arn
   package     = local.zip.collect
   memory      = local.memory.collect
   environment = local.environment
@@ -49,6 +50,7 @@ module "ingest" {
   source             = "./modules/ingest"
   name               = local.name
   common             = local.function
+  dead_arn           = module.dead.arn
   package            = local.zip.ingest
   memory             = local.memory.ingest
   environment        = local.environment
@@ -105,6 +107,7 @@ module "bucket" {
   days        = var.raw_days
   config_file = var.config_file
   protect     = var.protect
+  emulated    = var.emulated
 
   notifications = merge(
     local.ingests ? {
@@ -121,6 +124,7 @@ module "curate" {
   source         = "./modules/curate"
   name           = local.name
   common         = local.function
+  dead_arn       = module.dead.arn
   package        = local.zip.curate
   memory         = local.memory.curate
   alone          = var.curate_alone
@@ -156,6 +160,7 @@ module "replay" {
   source       = "./modules/replay"
   name         = local.name
   common       = local.function
+  dead_arn     = module.dead.arn
   package      = local.zip.replay
   memory       = local.memory.replay
   environment  = merge(local.environment, { LAKE_CURATE_MEMORY = "${floor(local.memory.replay / 3)}MiB" })
@@ -174,6 +179,7 @@ module "audit" {
   source       = "./modules/audit"
   name         = local.name
   common       = local.function
+  dead_arn     = module.dead.arn
   package      = local.zip.audit
   memory       = local.memory.audit
   environment  = local.environment

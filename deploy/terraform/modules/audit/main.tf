@@ -2,6 +2,7 @@
 module "function" {
   source      = "../function"
   common      = var.common
+  dead_arn    = var.dead_arn
   name        = "${var.name}-audit"
   description = "Holds the books of stream, raw and tables against each other"
   package     = var.package

@@ -39,7 +39,7 @@ resource "aws_s3_bucket_policy" "this" {
 
   policy = jsonencode({
     Version = "2012-10-17"
-    Statement = [
+    Statement = concat(var.emulated ? [] : [
       {
         Sid       = "OnlyTLS"
         Effect    = "Deny"
@@ -56,6 +56,7 @@ resource "aws_s3_bucket_policy" "this" {
         Resource  = [local.arn, "${local.arn}/*"]
         Condition = { NumericLessThan = { "s3:TlsVersion" = "1.2" } }
       },
+      ], [
       {
         Sid       = "OnlyThisKey"
         Effect    = "Deny"
@@ -68,7 +69,7 @@ resource "aws_s3_bucket_policy" "this" {
           Null            = { "s3:x-amz-server-side-encryption-aws-kms-key-id" = "false" }
         }
       },
-    ]
+    ])
   })
 }
 

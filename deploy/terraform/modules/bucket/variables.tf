@@ -56,3 +56,8 @@ variable "protect" {
   type        = bool
   default     = true
 }
+
+variable "emulated" {
+  description = "Leave out that only TLS is taken."
+  type        = bool
+}

@@ -3,6 +3,7 @@
 module "function" {
   source      = "../function"
   common      = var.common
+  dead_arn    = var.dead_arn
   name        = "${var.name}-collect"
   description = "HTTP requests become records of the stream"
   package     = var.package

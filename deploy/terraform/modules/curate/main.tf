@@ -22,6 +22,7 @@ module "queue" {
 module "function" {
   source      = "../function"
   common      = var.common
+  dead_arn    = var.dead_arn
   name        = "${var.name}-curate"
   description = "Raw objects become rows of tables"
   package     = var.package
@@ -29,7 +30,7 @@ module "function" {
   disk        = var.disk
   timeout     = local.timeout
   reserved    = var.alone ? 1 : -1
-  environment = var.environment
+  environment = merge(var.environment, { LAKE_AWS_QUEUE = var.told ? module.queue[0].url : "" })
 
   statements = concat(
     [

@@ -35,7 +35,7 @@ resource "aws_iam_role_policy" "work" {
         Sid      = "Dead"
         Effect   = "Allow"
         Action   = ["sqs:SendMessage"]
-        Resource = [var.common.dead_arn]
+        Resource = [var.dead_arn]
       },
     ])
   })
@@ -110,6 +110,6 @@ resource "aws_lambda_function_event_invoke_config" "this" {
   maximum_retry_attempts       = 2
 
   destination_config {
-    on_failure { destination = var.common.dead_arn }
+    on_failure { destination = var.dead_arn }
   }
 }

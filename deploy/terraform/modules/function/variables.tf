@@ -82,14 +82,18 @@ variable "statements" {
 }
 
 variable "common" {
-  description = "What all functions of a lake share: ARNs' partition and scope, architecture, KMS key, queue for calls that failed for good, days that logs are kept, whether AWS is emulated."
+  description = "What all functions of a lake share: ARNs' partition and scope, architecture, KMS key, days that logs are kept, whether AWS is emulated."
   type = object({
     partition    = string
     scope        = string
     architecture = string
     key_arn      = string
-    dead_arn     = string
     log_days     = number
     emulated     = bool
   })
+}
+
+variable "dead_arn" {
+  description = "ARN of the queue for calls that failed for good."
+  type        = string
 }

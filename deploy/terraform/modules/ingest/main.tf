@@ -1,6 +1,7 @@
 module "function" {
   source      = "../function"
   common      = var.common
+  dead_arn    = var.dead_arn
   name        = "${var.name}-ingest"
   description = "Records of the stream become raw events, each once"
   package     = var.package

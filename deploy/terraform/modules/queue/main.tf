@@ -6,8 +6,9 @@ resource "aws_sqs_queue" "this" {
   kms_data_key_reuse_period_seconds = 3600
   message_retention_seconds         = 14 * 24 * 3600
   visibility_timeout_seconds        = var.visibility_seconds
+  policy                            = var.receives == 0 ? local.policy : null
 
-  lifecycle { ignore_changes = [redrive_policy] } # it is set below
+  lifecycle { ignore_changes = [redrive_policy] } # that is set below
 }
 
 resource "aws_sqs_queue_redrive_policy" "this" {
@@ -38,9 +39,16 @@ resource "aws_sqs_queue_redrive_allow_policy" "dead" {
   })
 }
 
+# Where there is a redrive policy, this one comes after it: not both at once.
 resource "aws_sqs_queue_policy" "this" {
+  count      = var.receives == 0 ? 0 : 1
   queue_url  = aws_sqs_queue.this.id
-  depends_on = [aws_sqs_queue_redrive_policy.this] # not both at once
+  policy     = local.policy
+  depends_on = [aws_sqs_queue_redrive_policy.this]
+}
+
+locals {
+  arn = "arn:${var.partition}:sqs:${var.scope}:${var.name}"
 
   policy = jsonencode({
     Version = "2012-10-17"
@@ -66,8 +74,4 @@ resource "aws_sqs_queue_policy" "this" {
       }],
     )
   })
-}
-
-locals {
-  arn = "arn:${var.partition}:sqs:${var.scope}:${var.name}"
 }

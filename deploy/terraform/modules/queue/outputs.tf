@@ -16,5 +16,5 @@ output "url" {
 output "arn" {
   description = "ARN of the queue, once it may be written to."
   value       = local.arn
-  depends_on  = [aws_sqs_queue_policy.this]
+  depends_on  = [aws_sqs_queue.this, aws_sqs_queue_policy.this]
 }

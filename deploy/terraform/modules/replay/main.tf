@@ -21,6 +21,7 @@ module "queue" {
 module "function" {
   source      = "../function"
   common      = var.common
+  dead_arn    = var.dead_arn
   name        = "${var.name}-replay"
   description = "Raw events to the stream or into new tables; batches that failed"
   package     = var.package

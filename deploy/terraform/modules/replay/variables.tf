@@ -8,6 +8,11 @@ variable "common" {
   type        = any
 }
 
+variable "dead_arn" {
+  description = "ARN of the queue for calls that failed for good."
+  type        = string
+}
+
 variable "package" {
   description = "Path of lambda-replay's zip file."
   type        = string
