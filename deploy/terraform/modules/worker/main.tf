@@ -175,7 +175,7 @@ resource "aws_iam_role_policy" "work" {
       {
         Sid      = "Read"
         Effect   = "Allow"
-        Action   = ["kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards"]
+        Action   = ["kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards", "kinesis:DescribeStreamSummary"]
         Resource = [var.stream_arn]
       },
       {
@@ -193,8 +193,14 @@ resource "aws_iam_role_policy" "work" {
       {
         Sid      = "Keep"
         Effect   = "Allow"
-        Action   = ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload", "s3:DeleteObject"]
+        Action   = ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"]
         Resource = [for p in ["raw", "quarantine", "ledger"] : "${var.bucket_arn}/${p}/*"]
+      },
+      {
+        Sid      = "Fold"
+        Effect   = "Allow"
+        Action   = ["s3:DeleteObject"]
+        Resource = ["${var.bucket_arn}/ledger/*"]
       },
       {
         Sid      = "Configuration"
@@ -273,7 +279,14 @@ resource "aws_ecs_task_definition" "this" {
 }
 
 locals {
-  environment = merge({ GOMEMLIMIT = "${floor(var.memory * 0.85)}MiB", LAKE_LOG_FORMAT = "json" }, var.environment)
+  # A flush is a request to S3 a partition and shard: at one every second, which
+  # is the default of the lake on one machine, these would be most of the bill.
+  environment = merge({
+    GOMEMLIMIT             = "${floor(var.memory * 0.85)}MiB"
+    LAKE_LOG_FORMAT        = "json"
+    LAKE_INGEST_FLUSH_AGE  = "60s"
+    LAKE_INGEST_FLUSH_SIZE = "64MiB"
+  }, var.environment)
 }
 
 resource "aws_ecs_service" "this" {
