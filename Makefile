@@ -34,7 +34,7 @@ TF     := terraform -chdir=deploy/terraform
 RACE := ./admin/... ./client/... ./collect/... ./ingest/... ./query/... ./raw/... ./serve/... \
         ./local/keys/... ./local/store/... ./local/stream/... ./local/ledger/... ./assemble/...
 
-.PHONY: help build test check lint format unit race e2e lambdas emulators aws-local aws-demo demo bench bench-aws soak fuzz docs clean versitygw package deploy
+.PHONY: help build test check lint format unit race e2e e2e-aws lambdas emulators aws-local aws-demo demo bench bench-aws soak fuzz docs clean versitygw package deploy
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -65,6 +65,9 @@ race: ## the packages that share state between goroutines, under the race detect
 
 e2e: build lambdas $(VENV) emulators ## the real binaries: kills under load, documents, architecture, the emulated cloud
 	LAKE_AWS=required LAKE_BIN=$(CURDIR)/bin/lake LAKE_PYICEBERG=$(PYICEBERG) $(GO) test -count=1 -timeout 15m ./e2e/...
+
+e2e-aws: ## the same against a lake in an account of AWS; OUTPUTS=FILE is what terraform output -json wrote
+	LAKE_E2E_AWS=1 LAKE_E2E_OUTPUTS=$(abspath $(OUTPUTS)) $(GO) test -count=1 -timeout 60m -v -run TestAnAccount ./e2e/aws
 
 lambdas: ## build the Lambdas' bootstraps for this machine into bin/lambda
 	@mkdir -p bin/lambda

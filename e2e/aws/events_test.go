@@ -77,10 +77,25 @@ func post(t *testing.T, url, source string, all lines) {
 // postIn is post with a number of events a request.
 func postIn(t *testing.T, url, source string, batch int, all lines) {
 	t.Helper()
-	c, err := client.New(client.Options{
-		URL: url, Header: http.Header{"X-Lake-Source": {source}}, Connections: 1, BatchEvents: batch, Patience: 2 * time.Minute,
+	sending{url: url, source: source, batch: batch}.post(t, all)
+}
+
+// sending is how lines are sent over HTTP.
+type sending struct {
+	url, source, key string
+	batch            int // events a request
+}
+
+func (s sending) post(t *testing.T, all lines) {
+	t.Helper()
+	o := client.Options{
+		URL: s.url, Key: s.key, Connections: 1, BatchEvents: s.batch, Patience: 2 * time.Minute,
 		Backoff: func(int) time.Duration { return 50 * time.Millisecond },
-	})
+	}
+	if s.key == "" { // else the key has a source
+		o.Header = http.Header{"X-Lake-Source": {s.source}}
+	}
+	c, err := client.New(o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,8 +19,9 @@ import (
 // are killed in their work and at their answer, batches come again after they
 // were settled, claims are throttled for a while and lose their answers,
 // Firehose refuses entries, loses answers and delivers twice, the stream is
-// split and merged, notifications are lost and come twice. In the end the tables
-// are those of a lake on one machine.
+// split and merged, notifications are lost and come twice, and two processes
+// make tables at the same time. In the end the tables are those of a lake on one
+// machine.
 func TestNothingIsLostOrDoubledWhateverFails(t *testing.T) {
 	t.Parallel()
 	n := amount(t, "LAKE_AWS_FAULT_EVENTS", 1500)
@@ -30,9 +31,10 @@ func TestNothingIsLostOrDoubledWhateverFails(t *testing.T) {
 	parts := []lines{all[:n/3], all[n/3 : 2*n/3], all[2*n/3:]}
 
 	s := newSite(t, setup{
-		buffer: 2 * time.Second,
-		faults: delivery.Faults{Seed: seed, Throttle: .05, Entry: .05, Lost: .05, Repeat: .1, Upload: .1},
-		told:   []string{"quarantine/", "raw/event_type=l", "raw/event_type=p"}, // of the others S3 says nothing
+		buffer:  2 * time.Second,
+		faults:  delivery.Faults{Seed: seed, Throttle: .05, Entry: .05, Lost: .05, Repeat: .1, Upload: .1},
+		curates: 2,
+		told:    []string{"quarantine/", "raw/event_type=l", "raw/event_type=p"}, // of the others S3 says nothing
 		kill: map[string]func(int) lambda.Fault{
 			"ingest": func(n int) lambda.Fault {
 				switch n % 5 {

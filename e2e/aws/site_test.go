@@ -44,6 +44,7 @@ type setup struct {
 	buffer    time.Duration // of the delivery stream; until Settle when 0
 	faults    delivery.Faults
 	open      int                      // partitions that the delivery stream may have; 500 when 0
+	curates   int                      // calls of lambda-curate at once; 1 when 0
 	told      []string                 // prefixes with notifications; raw and quarantine when nil
 	invisible time.Duration            // of messages that were received
 	env       map[string]string        // for every function
@@ -125,7 +126,7 @@ func (s *site) add(name string, o setup) {
 		Env: map[string]string{"LAKE_CONFIG": "s3://" + s.Names.Bucket + "/config/lake.yaml", "AWS_ENDPOINT_URL_DYNAMODB": s.dynamodb.url},
 	}
 	if name == "curate" {
-		cfg.Concurrency = 1
+		cfg.Concurrency = max(o.curates, 1)
 	}
 	if d, ok := o.timeouts[name]; ok {
 		cfg.Timeout = d
@@ -152,7 +153,7 @@ func (s *site) wire(o setup) {
 	if s.records, err = s.FromStream(s.functions["ingest"], m); err != nil {
 		s.t.Fatal(err)
 	}
-	if s.messages, err = s.FromQueue(s.functions["curate"], mapping.SQS{BatchSize: 1000, Window: time.Second, Report: true, Concurrency: 1}); err != nil {
+	if s.messages, err = s.FromQueue(s.functions["curate"], mapping.SQS{BatchSize: 1000, Window: time.Second, Report: true, Concurrency: max(o.curates, 1)}); err != nil {
 		s.t.Fatal(err)
 	}
 	front, err := s.Front(s.functions["collect"])
