@@ -290,7 +290,7 @@ variable "tags" {
 }
 
 variable "emulated" {
-  description = "Leave out what an emulator of AWS cannot do (tests only): tags by default, that the bucket takes TLS only, saved queries, the crawler's classifier, which queues may send into a dead one, encryption of the Lambdas' variables, cost anomalies."
+  description = "Leave out what an emulator of AWS cannot do (tests only): tags by default, the bucket's policy, saved queries, the crawler's classifier, which queues may send into a dead one, encryption of the Lambdas' variables, cost anomalies."
   type        = bool
   default     = false
 }

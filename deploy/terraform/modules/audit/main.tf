@@ -38,7 +38,7 @@ module "function" {
     {
       Sid      = "Count"
       Effect   = "Allow"
-      Action   = ["kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards"]
+      Action   = ["kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards", "kinesis:DescribeStreamSummary"]
       Resource = [var.stream_arn]
     },
   ]

@@ -33,13 +33,14 @@ resource "aws_s3_bucket_server_side_encryption_configuration" "this" {
 }
 
 resource "aws_s3_bucket_policy" "this" {
+  count  = var.emulated ? 0 : 1
   bucket = aws_s3_bucket.this.id
   # A policy that is being written while access is blocked fails now and then.
   depends_on = [aws_s3_bucket_public_access_block.this]
 
   policy = jsonencode({
     Version = "2012-10-17"
-    Statement = concat(var.emulated ? [] : [
+    Statement = [
       {
         Sid       = "OnlyTLS"
         Effect    = "Deny"
@@ -56,7 +57,6 @@ resource "aws_s3_bucket_policy" "this" {
         Resource  = [local.arn, "${local.arn}/*"]
         Condition = { NumericLessThan = { "s3:TlsVersion" = "1.2" } }
       },
-      ], [
       {
         Sid       = "OnlyThisKey"
         Effect    = "Deny"
@@ -69,7 +69,7 @@ resource "aws_s3_bucket_policy" "this" {
           Null            = { "s3:x-amz-server-side-encryption-aws-kms-key-id" = "false" }
         }
       },
-    ])
+    ]
   })
 }
 

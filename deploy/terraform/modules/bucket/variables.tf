@@ -58,6 +58,6 @@ variable "protect" {
 }
 
 variable "emulated" {
-  description = "Leave out that only TLS is taken."
+  description = "Leave out the bucket's policy."
   type        = bool
 }

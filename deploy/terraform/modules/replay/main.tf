@@ -79,7 +79,7 @@ module "function" {
         {
           Sid      = "Reread" # batches that were left without their payload
           Effect   = "Allow"
-          Action   = ["kinesis:GetRecords", "kinesis:GetShardIterator"]
+          Action   = ["kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:DescribeStreamSummary"]
           Resource = [var.stream_arn]
         },
         {
