@@ -29,8 +29,8 @@ func TestWhatWasGivenUpIsDrained(t *testing.T) {
 	all, _ := generated(gen.Options{Seed: 31, Events: 450, Duplicates: .1, Malformed: .03})
 	before, lost, after := all[:150], all[150:300], all[300:]
 	s := newSite(t, setup{
-		timeouts: map[string]time.Duration{"ingest": 3 * time.Second}, // 2 of them are the margin
-		mapping:  func(m *mapping.Kinesis) { m.BatchSize, m.Window, m.Attempts = 4, 0, 2 },
+		timeouts: map[string]time.Duration{"ingest": 6 * time.Second}, // 2 of them are the margin
+		mapping:  func(m *mapping.Kinesis) { m.BatchSize, m.Window, m.Attempts = 10, 0, 2 },
 	})
 	postIn(t, s.url, "default", 10, before)
 	s.settle(time.Minute)
@@ -122,8 +122,8 @@ func (s *site) twice(r replay.Request) replay.Report {
 // that it hands itself the rest.
 func TestAReplayStartedTwiceCountsNothingTwice(t *testing.T) {
 	t.Parallel()
-	all, truth := generated(gen.Options{Seed: 32, Events: 400, Late: .02})
-	s := newSite(t, setup{timeouts: map[string]time.Duration{"replay": 31 * time.Second}}) // 30 of them are the margin
+	all, truth := generated(gen.Options{Seed: 32, Events: 400, Late: .05})
+	s := newSite(t, setup{timeouts: map[string]time.Duration{"replay": 33 * time.Second}}) // 30 of them are the margin
 	post(t, s.url, "default", all)
 	s.settle(time.Minute)
 	before, objects := s.balanced(), len(s.keys("raw/"))
