@@ -115,7 +115,7 @@ module "bucket" {
       "quarantine/"    = module.curate[0].queue_arn
       (local.given_up) = module.replay[0].queue_arn
     } : {},
-    local.delivers ? { "failed/firehose/" = module.undelivered[0].arn } : {},
+    local.delivers ? { "failed/firehose/" = local.ingests ? module.replay[0].queue_arn : module.undelivered[0].arn } : {},
   )
 }
 
@@ -190,8 +190,8 @@ module "audit" {
   catalog_arns = module.catalog.arns
 }
 
-# Calls that failed for good, and what Firehose could not place. Nothing should
-# ever be in here.
+# Calls that failed for good; and without a transform, what Firehose could not
+# place, which otherwise is settled by replay. Nothing should ever be in here.
 module "dead" {
   source    = "./modules/queue"
   name      = "${local.name}-dead"
@@ -202,7 +202,7 @@ module "dead" {
 }
 
 module "undelivered" {
-  count      = local.delivers ? 1 : 0
+  count      = local.delivers && !local.ingests ? 1 : 0
   source     = "./modules/queue"
   name       = "${local.name}-undelivered"
   emulated   = var.emulated

@@ -49,8 +49,8 @@ run "standard_delivers_by_firehose_and_crawls" {
     error_message = "the functions of standard claim every event and hand it to Firehose"
   }
   assert {
-    condition     = keys(output.queues) == ["curate", "replay"]
-    error_message = "curate and replay are told by queues"
+    condition     = keys(output.queues) == ["curate", "replay"] && length(module.undelivered) == 0
+    error_message = "curate and replay are told by queues, replay also of what Firehose cannot place"
   }
 }
 
@@ -87,8 +87,8 @@ run "without_a_transform_the_stream_goes_to_firehose" {
     error_message = "Lambdas, workers or tables are left"
   }
   assert {
-    condition     = length(module.delivery) == 1 && module.catalog.crawler == "lake-test-raw"
-    error_message = "Firehose delivers, a crawler makes the tables"
+    condition     = length(module.delivery) == 1 && module.catalog.crawler == "lake-test-raw" && length(module.undelivered) == 1
+    error_message = "Firehose delivers, a crawler makes the tables, a queue tells of what cannot be placed"
   }
   assert {
     condition     = output.environment.LAKE_AWS_FIREHOSE == ""

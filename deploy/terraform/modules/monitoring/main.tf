@@ -103,7 +103,7 @@ locals {
         period    = 300, periods = 3, above = 900 + var.delivery_seconds
       }
       delivery-partitions = {
-        says      = "More partitions are open than Firehose allows; the events of the others are in failed/firehose/. Have the quota raised, or use fewer types."
+        says      = "More partitions are open than Firehose allows; the events of the others are settled from failed/firehose/, which costs more. Have the quota raised, or use fewer types."
         namespace = "AWS/Firehose", metric = "PartitionCountExceeded", dimensions = { DeliveryStreamName = var.delivery }, statistic = "Maximum"
         period    = 300, periods = 1, above = 0
       }

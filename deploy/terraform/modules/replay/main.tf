@@ -1,8 +1,11 @@
 # Events out of raw again: to the stream, or into tables that are made anew. And
-# batches that Lambda gave up are settled, as soon as they lie in the bucket.
+# what Lambda gave up or Firehose could not place is settled, as soon as it lies in
+# the bucket.
 locals {
   timeout = 900
-  arn     = "arn:${var.common.partition}:lambda:${var.common.scope}:function:${var.name}-replay"
+  # Where Firehose leaves what it cannot place.
+  misplaced = var.firehose_arn == "" ? [] : ["failed/firehose/"]
+  arn       = "arn:${var.common.partition}:lambda:${var.common.scope}:function:${var.name}-replay"
 }
 
 module "queue" {
@@ -104,7 +107,7 @@ module "function" {
           Sid      = "Drain"
           Effect   = "Allow"
           Action   = ["s3:GetObject", "s3:DeleteObject"]
-          Resource = ["${var.bucket_arn}/${var.given_up}*"]
+          Resource = [for p in concat([var.given_up], local.misplaced) : "${var.bucket_arn}/${p}*"]
         },
         # The rest is done by Lambda's event source mapping, in this role's name.
         {

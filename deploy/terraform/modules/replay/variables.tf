@@ -29,7 +29,7 @@ variable "environment" {
 }
 
 variable "drains" {
-  description = "Settle batches that lambda-ingest failed on. Workers leave none."
+  description = "Settle what lambda-ingest failed on and what Firehose could not place. Workers leave nothing of the kind."
   type        = bool
 }
 
