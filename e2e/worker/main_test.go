@@ -13,17 +13,25 @@ import (
 	"time"
 )
 
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if err := os.RemoveAll(built()); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+// built is where this test run builds the lake.
+func built() string { return filepath.Join(os.TempDir(), fmt.Sprint("lake-e2e-worker-", os.Getpid())) }
+
 // binary is the path of the lake binary: LAKE_BIN, or one built once for this
 // test run.
 var binary = sync.OnceValues(func() (string, error) {
 	if path := os.Getenv("LAKE_BIN"); path != "" {
 		return filepath.Abs(path)
 	}
-	dir, err := os.MkdirTemp("", "lake-e2e-worker-")
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(dir, "lake")
+	path := filepath.Join(built(), "lake")
 	if out, err := exec.Command("go", "build", "-o", path, "github.com/eventlake/lake/cmd/lake").CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build lake: %w\n%s", err, out)
 	}
