@@ -22,6 +22,7 @@ EMULATORS    := laketest/awslocal/testdata
 MOTO         := .tools/moto/.installed
 KINESALITE   := .tools/kinesalite/.installed
 VERSITYGW    := v1.8.0
+CHECKOV      := 3.3.30
 
 # What is deployed, and where: make deploy ENV=staging REGION=eu-west-1
 ENV    ?= dev
@@ -34,7 +35,7 @@ TF     := terraform -chdir=deploy/terraform
 RACE := ./admin/... ./client/... ./collect/... ./ingest/... ./query/... ./raw/... ./serve/... \
         ./local/keys/... ./local/store/... ./local/stream/... ./local/ledger/... ./assemble/...
 
-.PHONY: help build test check lint format unit race e2e e2e-aws lambdas emulators aws-local aws-demo demo bench bench-aws soak fuzz docs clean versitygw package deploy
+.PHONY: help build test check lint format unit race e2e e2e-aws lambdas emulators aws-local aws-demo demo bench bench-aws soak fuzz docs clean versitygw package deploy terraform
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -83,6 +84,15 @@ deploy: ## deploy the lake to AWS: init, plan, ask, apply; ENV=dev REGION=us-eas
 	$(TF) plan -var-file=envs/$(ENV)/lake.tfvars -var region=$(REGION) -var packages=$(CURDIR)/dist -out $(ENV).tfplan
 	@read -r -p "apply this plan to $(ENV)? (yes/no) " answer; test "$$answer" = yes
 	$(TF) apply $(ENV).tfplan
+
+terraform: emulators lambdas .tools/checkov-$(CHECKOV)/.installed ## checkov over deploy/terraform; dev and prod made, used and destroyed on an emulated AWS (15 minutes)
+	cd deploy/terraform && $(CURDIR)/.tools/checkov-$(CHECKOV)/bin/checkov --config-file .checkov.yaml
+	LAKE_AWS=required LAKE_TERRAFORM=all $(GO) test -count=1 -timeout 30m -v ./e2e/terraform
+
+.tools/checkov-$(CHECKOV)/.installed:
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check checkov==$(CHECKOV)
+	@touch $@
 
 emulators: $(MOTO) $(KINESALITE) ## install what stands for AWS in the tests (moto, kinesalite) into .tools
 
