@@ -68,6 +68,7 @@ func seldom() []rare {
 		{"", "s3:AbortMultipartUpload", "", large},
 		{"", "s3:ListBucket", "", missing},
 		{"", "s3:GetObject", "/ledger/", "a commit names more files than an item of DynamoDB holds"},
+		{"ingest", "s3:GetObject", "/raw/", "an object of that name is there already"},
 		{"ingest", "s3:GetObject", "/quarantine/", "an object of that name is there already"},
 		{"replay", "s3:GetObject", "/quarantine/", "an object of that name is there already"},
 		{"curate", "s3:PutObject", "/ledger/", "a commit names more files than an item of DynamoDB holds"},

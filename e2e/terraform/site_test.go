@@ -333,8 +333,8 @@ func (l *lockedBuffer) tail() string {
 
 type sqsAttribute = sqstypes.QueueAttributeName
 
-// givenUp are batches as Lambda leaves them: one with its payload, and one
-// without, which has to be read out of the stream again.
+// givenUp are all records of a shard as a batch that Lambda leaves: once with its
+// payload, and once without, so that it has to be read out of the stream again.
 func (s *site) givenUp() []string {
 	s.t.Helper()
 	shards, err := s.Kinesis().ListShards(s.t.Context(), &kinesis.ListShardsInput{StreamName: &s.Names.Stream})
@@ -355,14 +355,19 @@ func (s *site) givenUp() []string {
 		if len(out.Records) == 0 {
 			continue
 		}
-		r := out.Records[len(out.Records)-1] // a first one would replace the receipt of its batch
-		info := fmt.Sprintf(`"KinesisBatchInfo":{"shardId":%q,"startSequenceNumber":%q,"endSequenceNumber":%q,"batchSize":1}`, *shard.ShardId, *r.SequenceNumber, *r.SequenceNumber)
-		payload, err := json.Marshal(fmt.Sprintf(`{"Records":[{"eventSource":"aws:kinesis","eventID":"%s:%s","eventSourceARN":%q,"kinesis":{"sequenceNumber":%q,"partitionKey":"k","data":%q,"approximateArrivalTimestamp":%.3f}}]}`,
-			*shard.ShardId, *r.SequenceNumber, arn("kinesis", "stream/"+s.Names.Stream), *r.SequenceNumber, base64.StdEncoding.EncodeToString(r.Data), float64(r.ApproximateArrivalTimestamp.UnixMilli())/1000))
+		var payload strings.Builder
+		for i, r := range out.Records {
+			fmt.Fprintf(&payload, `%s{"eventSource":"aws:kinesis","eventID":"%s:%s","eventSourceARN":%q,"kinesis":{"sequenceNumber":%q,"partitionKey":"k","data":%q,"approximateArrivalTimestamp":%.3f}}`,
+				[]string{"", ","}[min(i, 1)], *shard.ShardId, *r.SequenceNumber, arn("kinesis", "stream/"+s.Names.Stream), *r.SequenceNumber,
+				base64.StdEncoding.EncodeToString(r.Data), float64(r.ApproximateArrivalTimestamp.UnixMilli())/1000)
+		}
+		text, err := json.Marshal(`{"Records":[` + payload.String() + `]}`)
 		if err != nil {
 			s.t.Fatal(err)
 		}
-		return []string{"{" + info + `,"payload":` + string(payload) + "}", "{" + info + "}"}
+		info := fmt.Sprintf(`"requestContext":{"condition":"RetryAttemptsExhausted"},"KinesisBatchInfo":{"shardId":%q,"startSequenceNumber":%q,"endSequenceNumber":%q,"batchSize":%d}`,
+			*shard.ShardId, *out.Records[0].SequenceNumber, *out.Records[len(out.Records)-1].SequenceNumber, len(out.Records))
+		return []string{"{" + info + `,"payload":` + string(text) + "}", "{" + info + "}"}
 	}
 	s.t.Fatal("the stream is empty")
 	return nil

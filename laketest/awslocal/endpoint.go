@@ -13,7 +13,8 @@ const Region = "us-east-1"
 type Endpoint struct {
 	URL string // e.g. http://127.0.0.1:43211, without a slash at the end
 
-	end func() error
+	end  func() error
+	said func() string // nil when it runs in this process
 }
 
 // Config returns the configuration of an SDK client that talks to this
@@ -30,6 +31,14 @@ func (e *Endpoint) Config() aws.Config {
 // no host names on 127.0.0.1.
 func (e *Endpoint) S3() *s3.Client {
 	return s3.NewFromConfig(e.Config(), func(o *s3.Options) { o.UsePathStyle = true })
+}
+
+// Said returns the last that the emulator wrote, "" when it runs in this process.
+func (e *Endpoint) Said() string {
+	if e.said == nil {
+		return ""
+	}
+	return e.said()
 }
 
 // Stop ends the emulator and waits until it is gone. A second call does nothing.

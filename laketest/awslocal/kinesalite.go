@@ -48,5 +48,5 @@ func StartKinesalite(ctx context.Context, tools Tools, opts KinesaliteOptions) (
 	if err != nil {
 		return nil, err
 	}
-	return &Endpoint{URL: url, end: p.stop}, nil
+	return &Endpoint{URL: url, end: p.stop, said: p.out.String}, nil
 }

@@ -30,5 +30,5 @@ func StartMoto(ctx context.Context, tools Tools, env ...string) (*Endpoint, erro
 	if err != nil {
 		return nil, err
 	}
-	return &Endpoint{URL: url, end: p.stop}, nil
+	return &Endpoint{URL: url, end: p.stop, said: p.out.String}, nil
 }

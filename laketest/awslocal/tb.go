@@ -34,6 +34,9 @@ func forTest(t testing.TB, start func(context.Context, Tools) (*Endpoint, error)
 		if err := e.Stop(); err != nil {
 			t.Error(err)
 		}
+		if said := e.Said(); t.Failed() && said != "" {
+			t.Logf("the emulator said last:\n%s", said)
+		}
 	})
 	return e
 }

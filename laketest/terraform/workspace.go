@@ -48,7 +48,7 @@ func New(o Options) (*Workspace, error) {
 	if err := os.CopyFS(o.Dir, os.DirFS(o.Source)); err != nil {
 		return nil, fmt.Errorf("copy %s: %w", o.Source, err)
 	}
-	w := &Workspace{Dir: o.Dir, env: append(os.Environ(), "TF_IN_AUTOMATION=1", "NO_COLOR=1", "CHECKPOINT_DISABLE=1", "AWS_EC2_METADATA_DISABLED=true",
+	w := &Workspace{Dir: o.Dir, env: append(os.Environ(), "TF_IN_AUTOMATION=1", "TF_CLI_ARGS=-no-color", "CHECKPOINT_DISABLE=1", "AWS_EC2_METADATA_DISABLED=true",
 		"AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test")}
 	files := map[string]string{}
 	if o.Cloud != nil {

@@ -27,10 +27,17 @@ resource "aws_kms_key" "this" {
       {
         Sid       = "Notifications"
         Effect    = "Allow"
-        Principal = { Service = ["s3.amazonaws.com", "events.amazonaws.com", "cloudwatch.amazonaws.com", "costalerts.amazonaws.com"] }
+        Principal = { Service = ["s3.amazonaws.com", "cloudwatch.amazonaws.com", "costalerts.amazonaws.com"] }
         Action    = ["kms:Decrypt", "kms:GenerateDataKey*"]
         Resource  = "*"
         Condition = { StringEquals = { "aws:SourceAccount" = var.account } }
+      },
+      {
+        Sid       = "Events" # EventBridge does not say for which account it asks
+        Effect    = "Allow"
+        Principal = { Service = "events.amazonaws.com" }
+        Action    = ["kms:Decrypt", "kms:GenerateDataKey*"]
+        Resource  = "*"
       },
     ]
   })

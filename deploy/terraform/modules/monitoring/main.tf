@@ -9,14 +9,23 @@ resource "aws_sns_topic_policy" "this" {
 
   policy = jsonencode({
     Version = "2012-10-17"
-    Statement = [{
-      Sid       = "Alarms"
-      Effect    = "Allow"
-      Principal = { Service = ["cloudwatch.amazonaws.com", "events.amazonaws.com", "costalerts.amazonaws.com"] }
-      Action    = "sns:Publish"
-      Resource  = "arn:${var.partition}:sns:${var.scope}:${var.name}-alarms"
-      Condition = { StringEquals = { "aws:SourceAccount" = split(":", var.scope)[1] } }
-    }]
+    Statement = concat(
+      [{
+        Sid       = "Alarms"
+        Effect    = "Allow"
+        Principal = { Service = ["cloudwatch.amazonaws.com", "costalerts.amazonaws.com"] }
+        Action    = "sns:Publish"
+        Resource  = local.topic_arn
+        Condition = { StringEquals = { "aws:SourceAccount" = split(":", var.scope)[1] } }
+      }],
+      [for rule in aws_cloudwatch_event_rule.crawler : {
+        Sid       = "Crawler" # EventBridge takes no conditions here
+        Effect    = "Allow"
+        Principal = { Service = "events.amazonaws.com" }
+        Action    = "sns:Publish"
+        Resource  = local.topic_arn
+      }],
+    )
   })
 }
 
@@ -28,6 +37,8 @@ resource "aws_sns_topic_subscription" "mail" {
 }
 
 locals {
+  topic_arn = "arn:${var.partition}:sns:${var.scope}:${var.name}-alarms"
+
   workers = var.workers == null ? { cluster = "", service = "" } : var.workers
 
   # Every alarm in one shape: what is measured, over how many periods of how many
