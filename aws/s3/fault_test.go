@@ -278,14 +278,14 @@ func TestWhoCreatesSecondAfterADelete(t *testing.T) {
 
 func TestFailedWriteOrEndedContextLeavesNoUpload(t *testing.T) {
 	broken := errors.New("broken")
-	ctx, cancel := context.WithCancel(t.Context())
 	for name, c := range map[string]struct {
-		fail func() error
+		fail func(cancel func()) error
 		want error
 	}{
-		"write":   {func() error { return broken }, broken},
-		"context": {func() error { cancel(); return nil }, context.Canceled},
+		"write":   {func(func()) error { return broken }, broken},
+		"context": {func(cancel func()) error { cancel(); return nil }, context.Canceled},
 	} {
+		ctx, cancel := context.WithCancel(t.Context())
 		fake := awsfake.NewS3(10)
 		_, err := onFake(t, fake).Create(ctx, "k", func(w io.Writer) error {
 			if _, err := w.Write(make([]byte, 2*part+1)); err != nil {
@@ -294,8 +294,9 @@ func TestFailedWriteOrEndedContextLeavesNoUpload(t *testing.T) {
 			if fake.Uploads() != 1 {
 				t.Errorf("%s: nothing was sent yet", name)
 			}
-			return c.fail()
+			return c.fail(cancel)
 		})
+		cancel()
 		if !errors.Is(err, c.want) {
 			t.Errorf("%s: %v", name, err)
 		}
