@@ -35,7 +35,7 @@ TF     := terraform -chdir=deploy/terraform
 RACE := ./admin/... ./client/... ./collect/... ./ingest/... ./query/... ./raw/... ./serve/... \
         ./local/keys/... ./local/store/... ./local/stream/... ./local/ledger/... ./assemble/...
 
-.PHONY: help build test check lint format unit race e2e e2e-aws lambdas emulators aws-local aws-demo demo bench bench-aws soak fuzz docs clean versitygw package deploy terraform
+.PHONY: help build test check lint format unit race e2e e2e-aws lambdas emulators aws-local aws-demo demo bench bench-aws soak fuzz docs clean versitygw package deploy undeploy terraform
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -83,6 +83,13 @@ deploy: ## deploy the lake to AWS: init, plan, ask, apply; ENV=dev REGION=us-eas
 	$(TF) init -reconfigure -backend-config=envs/$(ENV)/backend.hcl -backend-config=bucket=$(STATE) -backend-config=region=$(REGION)
 	$(TF) plan -var-file=envs/$(ENV)/lake.tfvars -var region=$(REGION) -var packages=$(CURDIR)/dist -out $(ENV).tfplan
 	@read -r -p "apply this plan to $(ENV)? (yes/no) " answer; test "$$answer" = yes
+	$(TF) apply $(ENV).tfplan
+
+undeploy: ## take a deployed lake away: init, plan, ask, destroy; ENV=dev REGION=us-east-1 STATE=bucket-of-the-state
+	@test -n "$(STATE)" || { echo "name the bucket of the state: make undeploy ENV=$(ENV) STATE=my-states"; exit 2; }
+	$(TF) init -reconfigure -backend-config=envs/$(ENV)/backend.hcl -backend-config=bucket=$(STATE) -backend-config=region=$(REGION)
+	$(TF) plan -destroy -var-file=envs/$(ENV)/lake.tfvars -var region=$(REGION) -var packages=$(CURDIR)/dist -out $(ENV).tfplan
+	@read -r -p "destroy $(ENV) with what is in it? (yes/no) " answer; test "$$answer" = yes
 	$(TF) apply $(ENV).tfplan
 
 terraform: emulators lambdas .tools/checkov-$(CHECKOV)/.installed ## checkov over deploy/terraform; dev and prod made, used and destroyed on an emulated AWS (15 minutes)

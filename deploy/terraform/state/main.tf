@@ -31,10 +31,17 @@ variable "region" {
   default     = "us-east-1"
 }
 
+variable "protect" {
+  description = "Refuse to destroy the bucket while it holds a version of a state."
+  type        = bool
+  default     = true
+}
+
 data "aws_partition" "this" {}
 
 resource "aws_s3_bucket" "this" {
-  bucket = var.bucket # refuses to go while it holds a version of a state
+  bucket        = var.bucket
+  force_destroy = !var.protect
 }
 
 resource "aws_s3_bucket_ownership_controls" "this" {
