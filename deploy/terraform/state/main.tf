@@ -78,10 +78,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
     id     = "old-states"
     status = "Enabled"
     filter {}
-    noncurrent_version_expiration {
-      noncurrent_days           = 90
-      newer_noncurrent_versions = 20
-    }
+    noncurrent_version_expiration { noncurrent_days = 90 }
     abort_incomplete_multipart_upload { days_after_initiation = 2 }
   }
 }
