@@ -68,6 +68,7 @@ func run(t *testing.T, w *terraform.Workspace, moto *awslocal.Endpoint, environm
 	o := awslocal.CloudOptions{Names: awslocal.NamesOf("lake", environment), Moto: moto}
 	for r := range s.made.All("aws_kinesis_firehose_delivery_stream") {
 		o.Delivery = planned(t, r)
+		o.Delivery.ActivePartitions = 5 // so that some lines cannot be placed
 	}
 	s.Cloud = awslocal.NewCloud(t, o)
 	t.Cleanup(func() {
