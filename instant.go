@@ -1,6 +1,9 @@
 package lake
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // Instant is a point in time in microseconds since 1970-01-01T00:00:00 UTC.
 // It has no zone and no leap seconds; its range is years -290000 to 294000.
@@ -45,6 +48,21 @@ type Clock func() Instant
 
 // SystemClock reads the machine's clock.
 func SystemClock() Instant { return InstantOf(time.Now()) }
+
+// Sleep waits for d, or until the context ends, whose error it then returns.
+func Sleep(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return ctx.Err()
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}
 
 // Day is a UTC date in days since 1970-01-01, as Iceberg's day transform
 // counts them.

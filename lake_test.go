@@ -1,6 +1,7 @@
 package lake_test
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -123,6 +124,19 @@ func TestOddPositionsAreRefused(t *testing.T) {
 	for _, s := range []string{"6277101735386680763835789423207666416102355444464034512895", "18446744073709551615", "18446744073709551616.4294967295"} {
 		if p, err := lake.ParsePosition(s); err != nil || p.String() != s {
 			t.Errorf("%q is %s, %v", s, p, err)
+		}
+	}
+}
+
+func TestSleepEndsWithTheContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	if lake.Sleep(ctx, 0) != nil || lake.Sleep(ctx, time.Nanosecond) != nil {
+		t.Error("a short sleep failed")
+	}
+	cancel()
+	for _, d := range []time.Duration{0, time.Hour} {
+		if err := lake.Sleep(ctx, d); !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: %v", d, err)
 		}
 	}
 }

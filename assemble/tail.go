@@ -80,10 +80,8 @@ func (t *tails) enter(ctx context.Context, name string) (leave func(), err error
 		if time.Now().After(deadline) {
 			return nil, lake.Errorf(lake.ErrInvalid, "end it first, or use another name: each consumer gets every event", "another lake tail reads as consumer %s", name)
 		}
-		select {
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case <-time.After(leaveWithin / 20):
+		if err := lake.Sleep(ctx, leaveWithin/20); err != nil {
+			return nil, err
 		}
 	}
 	return func() {

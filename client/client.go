@@ -5,7 +5,6 @@
 package client
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -105,18 +104,6 @@ func (o Options) withDefaults() Options {
 		o.Backoff = backoff
 	}
 	return o
-}
-
-// sleep waits for d or until the context ends, whose error it returns.
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }
 
 // errTooLarge is what a server answers to a request that is too large for it.

@@ -72,8 +72,8 @@ func (c *Client) Post(ctx context.Context, b Batch) (Ack, error) {
 			wait = pause
 		}
 		c.o.Logger.Log(ctx, c.retryLevel(ack.Retries), "send again", "after", wait, "try", ack.Retries+1, "error", err)
-		if err := sleep(ctx, wait); err != nil {
-			return ack, fmt.Errorf("send: %w", err)
+		if lake.Sleep(ctx, wait) != nil {
+			return ack, fmt.Errorf("send: %w", context.Cause(ctx))
 		}
 	}
 }

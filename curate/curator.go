@@ -176,7 +176,7 @@ func (c *Curator) Run(ctx context.Context) error {
 		if err != nil {
 			c.metrics.errors.Inc()
 			c.config.Logger.Error("curate", "error", err, "hint", lake.Hint(err), "retry_in", retry)
-			if err := sleep(ctx, retry); err != nil {
+			if err := lake.Sleep(ctx, retry); err != nil {
 				return err
 			}
 			retry = min(2*retry, lastRetry)
@@ -209,18 +209,4 @@ func (c *Curator) wait(ctx context.Context, begun time.Time) error {
 	case <-rest.C:
 	}
 	return nil
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	if d <= 0 {
-		return ctx.Err()
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
 }

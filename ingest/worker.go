@@ -77,9 +77,8 @@ func (w *Worker) Run(ctx context.Context) error {
 		}
 		backoff = min(max(2*backoff, 50*time.Millisecond), 5*time.Second)
 		w.opts.Log.Warn("ingest tries again", "shard", w.core.shard, "after", w.from, "in", backoff, "error", err, "hint", lake.Hint(err))
-		select {
-		case <-ctx.Done():
-		case <-time.After(backoff):
+		if lake.Sleep(ctx, backoff) != nil {
+			return w.drain()
 		}
 	}
 }

@@ -42,7 +42,7 @@ const (
 // their original ids, sources and bodies. It can be stopped and repeated at
 // any moment. progress may be nil.
 func Publish(ctx context.Context, lines *raw.Reader, files []lake.File, r Range, pace Pace, to Target, progress func(Published)) (Published, error) {
-	p := &publisher{to: to, pace: pace, wait: sleep}
+	p := &publisher{to: to, pace: pace, wait: lake.Sleep}
 	for _, f := range files {
 		err := eachEvent(ctx, lines, f, r, func(body []byte, fields *raw.Fields) error {
 			return p.add(ctx, body, fields)
@@ -106,15 +106,4 @@ func (p *publisher) flush(ctx context.Context) error {
 	p.done.Bytes += int64(p.bytes)
 	p.events, p.bytes = p.events[:0], 0
 	return nil
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
 }

@@ -3,7 +3,6 @@ package glue
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/glue"
@@ -43,7 +42,7 @@ func (p *pointer) Swap(ctx context.Context, m iceberg.Move) (bool, error) {
 		if !ok {
 			return false, err
 		}
-		if err := sleep(ctx, pause); err != nil {
+		if err := lake.Sleep(ctx, pause); err != nil {
 			return false, errors.Join(err, open)
 		}
 	}
@@ -80,15 +79,4 @@ func location(t *types.Table) string {
 		return ""
 	}
 	return t.Parameters[paramLocation]
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
 }

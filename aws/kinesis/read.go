@@ -72,7 +72,7 @@ func (s *Stream) Wait(ctx context.Context, shard lake.ShardID, after lake.Positi
 		case ended:
 			return lake.Errorf(lake.ErrEnded, "", "shard %s after %s", shard, after)
 		}
-		if err := sleep(ctx, s.options.PollPause); err != nil {
+		if err := lake.Sleep(ctx, s.options.PollPause); err != nil {
 			return err
 		}
 	}
@@ -147,7 +147,7 @@ func (s *Stream) fetch(ctx context.Context, c *cursor) error {
 	var out *sdk.GetRecordsOutput
 	var asked time.Time
 	err := s.try(ctx, func(ctx context.Context) (err error) {
-		if err := sleep(ctx, c.reader.turn(s.options.ReadPause)); err != nil {
+		if err := lake.Sleep(ctx, c.reader.turn(s.options.ReadPause)); err != nil {
 			return err
 		}
 		asked = time.Now()

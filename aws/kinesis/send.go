@@ -173,22 +173,8 @@ func (s *Stream) try(ctx context.Context, call func(context.Context) error) erro
 		if !ok || time.Now().Add(pause).After(until) {
 			return err
 		}
-		if err := sleep(ctx, pause); err != nil {
+		if err := lake.Sleep(ctx, pause); err != nil {
 			return err
 		}
-	}
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	if d <= 0 {
-		return ctx.Err()
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
 	}
 }

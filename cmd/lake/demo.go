@@ -229,10 +229,8 @@ func (d *demo) settle(ctx context.Context) (err error) {
 		if st.Lag == 0 && st.ToTable == 0 {
 			return nil
 		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(100 * time.Millisecond):
+		if err := lake.Sleep(ctx, 100*time.Millisecond); err != nil {
+			return err
 		}
 	}
 }

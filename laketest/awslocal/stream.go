@@ -10,6 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
+
+	"github.com/eventlake/lake"
 )
 
 // Stream is a Kinesis stream that a test makes and reshards.
@@ -37,10 +39,8 @@ func (s *Stream) wait(ctx context.Context) error {
 		if out.StreamDescriptionSummary.StreamStatus == types.StreamStatusActive {
 			return nil
 		}
-		select {
-		case <-time.After(5 * time.Millisecond):
-		case <-ctx.Done():
-			return fmt.Errorf("wait for stream %s, which is %s: %w", s.Name, out.StreamDescriptionSummary.StreamStatus, ctx.Err())
+		if err := lake.Sleep(ctx, 5*time.Millisecond); err != nil {
+			return fmt.Errorf("wait for stream %s, which is %s: %w", s.Name, out.StreamDescriptionSummary.StreamStatus, err)
 		}
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/eventlake/lake"
 )
 
 // Server is the part of Lambda's API that a program calls: Invoke. Of an
@@ -108,9 +110,8 @@ func (s *Server) later(f *Function, payload []byte) {
 			default:
 				tries++
 			}
-			select {
-			case <-time.After(50 * time.Millisecond):
-			case <-s.ctx.Done():
+			if lake.Sleep(s.ctx, 50*time.Millisecond) != nil {
+				return
 			}
 		}
 	})

@@ -11,6 +11,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/google/uuid"
+
+	"github.com/eventlake/lake"
 )
 
 // Why a batch is given up.
@@ -132,7 +134,7 @@ func (m *KinesisMapping) giveUp(ctx context.Context, s *shard, batch []record, c
 			lost = int64(len(batch))
 			break
 		}
-		if !sleep(ctx, pause) {
+		if lake.Sleep(ctx, pause) != nil {
 			return false
 		}
 		pause *= 2

@@ -10,6 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
+
+	"github.com/eventlake/lake"
 )
 
 // KinesisMapping is a running mapping. Its checkpoints live as long as it does.
@@ -141,7 +143,7 @@ func (m *KinesisMapping) Caught(ctx context.Context) error {
 		return err
 	}
 	for !m.caught(list, begun) {
-		if !sleep(ctx, m.cfg.Poll/4+time.Millisecond) {
+		if lake.Sleep(ctx, m.cfg.Poll/4+time.Millisecond) != nil {
 			return fmt.Errorf("catch up with %s: %w", m.cfg.Stream, errors.Join(ctx.Err(), m.behind(list, begun)))
 		}
 	}

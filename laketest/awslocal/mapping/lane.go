@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/eventlake/lake"
 	"github.com/eventlake/lake/laketest/awslocal/lambda"
 )
 
@@ -38,7 +39,7 @@ func (m *KinesisMapping) work(ctx context.Context, s *shard, l *laneState) {
 		case ctx.Err() != nil:
 			return
 		case errors.Is(err, lambda.ErrThrottled):
-			if !sleep(ctx, pause) {
+			if lake.Sleep(ctx, pause) != nil {
 				return
 			}
 			pause = min(2*pause, 100*m.cfg.Pause)
@@ -51,7 +52,7 @@ func (m *KinesisMapping) work(ctx context.Context, s *shard, l *laneState) {
 			m.count(func(st *Stats) { st.Invocations++; st.Failures++ })
 			m.cfg.Log.Warn("invocation failed", "shard", s.id, "records", len(batch), "attempt", c.attempts+1, "error", err)
 			m.failed(ctx, s, l, batch, c, m.cfg.Bisect)
-			if !sleep(ctx, pause) {
+			if lake.Sleep(ctx, pause) != nil {
 				return
 			}
 			pause = min(2*pause, 100*m.cfg.Pause)
@@ -90,7 +91,7 @@ func (m *KinesisMapping) answered(ctx context.Context, s *shard, l *laneState, b
 	rest := chunk{len(batch) - first, c.attempts}
 	s.done(l, first, len(batch), c.attempts)
 	m.failed(ctx, s, l, batch[first:], rest, false)
-	if sleep(ctx, pause) {
+	if lake.Sleep(ctx, pause) == nil {
 		pause = min(2*pause, 100*m.cfg.Pause)
 	}
 	return pause
@@ -180,16 +181,4 @@ func (m *KinesisMapping) fill(queue []record) (n int, full bool) {
 		n++
 	}
 	return n, n == m.cfg.BatchSize
-}
-
-// sleep waits; false means that ctx ended.
-func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }

@@ -10,6 +10,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
+
+	"github.com/eventlake/lake"
 )
 
 // shard is what a mapping knows of one shard. It outlives a run.
@@ -113,7 +115,7 @@ func (m *KinesisMapping) readShard(ctx context.Context, s *shard) {
 				continue
 			}
 			m.cfg.Log.Warn("reading failed", "shard", s.id, "error", err)
-			if !sleep(ctx, pause) {
+			if lake.Sleep(ctx, pause) != nil {
 				return
 			}
 			pause = min(2*pause, 100*m.cfg.Pause)
@@ -137,7 +139,7 @@ func (m *KinesisMapping) readShard(ctx context.Context, s *shard) {
 			s.change()
 			s.mu.Unlock()
 		}
-		if !sleep(ctx, m.cfg.Poll) {
+		if lake.Sleep(ctx, m.cfg.Poll) != nil {
 			return
 		}
 	}

@@ -76,7 +76,9 @@ func (m *SQSMapping) Run(ctx context.Context) {
 			for ctx.Err() == nil {
 				if err := m.round(ctx); err != nil && ctx.Err() == nil {
 					m.cfg.Log.Warn("queue failed", "queue", m.cfg.URL, "error", err)
-					sleep(ctx, m.cfg.Poll)
+					if lake.Sleep(ctx, m.cfg.Poll) != nil {
+						return
+					}
 				}
 			}
 		})
@@ -141,7 +143,7 @@ func (m *SQSMapping) gather(ctx context.Context) ([]types.Message, error) {
 		if len(batch) == m.cfg.BatchSize || len(batch) > 0 && time.Since(begun) >= m.cfg.Window {
 			return batch, nil
 		}
-		if len(out.Messages) == 0 && !sleep(ctx, m.cfg.Poll) {
+		if len(out.Messages) == 0 && lake.Sleep(ctx, m.cfg.Poll) != nil {
 			return nil, ctx.Err()
 		}
 	}
@@ -231,7 +233,7 @@ func (m *SQSMapping) Caught(ctx context.Context) error {
 		if empty {
 			return nil
 		}
-		if !sleep(ctx, m.cfg.Poll) {
+		if lake.Sleep(ctx, m.cfg.Poll) != nil {
 			return fmt.Errorf("empty %s, which has %v: %w", m.cfg.URL, out.Attributes, ctx.Err())
 		}
 	}
