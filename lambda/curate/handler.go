@@ -84,11 +84,8 @@ type Task struct {
 // first.
 func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	begun := time.Now()
-	if deadline, ok := ctx.Deadline(); ok {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-h.config.Margin))
-		defer cancel()
-	}
+	ctx, cancel := event.Margin(ctx, h.config.Margin)
+	defer cancel()
 	var r Report
 	if messages, ok := event.Messages(payload); ok {
 		failures, err := h.told(ctx, messages, &r)

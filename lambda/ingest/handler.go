@@ -65,11 +65,8 @@ func New(c Config) *Handler {
 // that was not settled; the mapping comes again from there. Only a payload
 // that is none of Kinesis is an error: then the whole batch comes again.
 func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
-	if deadline, ok := ctx.Deadline(); ok {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-h.config.Margin))
-		defer cancel()
-	}
+	ctx, cancel := event.Margin(ctx, h.config.Margin)
+	defer cancel()
 	if err := h.batch.Decode(payload); err != nil {
 		return nil, err
 	}

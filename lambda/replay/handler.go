@@ -66,11 +66,8 @@ func New(c Config) *Handler {
 // about batches that were given up.
 func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	outer := ctx
-	if deadline, ok := ctx.Deadline(); ok {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-h.config.Margin))
-		defer cancel()
-	}
+	ctx, cancel := event.Margin(ctx, h.config.Margin)
+	defer cancel()
 	if messages, ok := event.Messages(payload); ok {
 		failures, drained := h.config.Drain.told(ctx, messages)
 		h.config.Done(Report{Target: ToDrain, Drained: drained, Finished: len(failures) == 0})
