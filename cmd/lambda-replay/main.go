@@ -58,13 +58,13 @@ func main() {
 		if err != nil {
 			return nil, err
 		}
-		batches := ingest.New(ingest.Config{Handed: handed, Unpack: cloud.Unpacking(), Margin: c.Config.AWS.Margin, Log: c.Log})
+		batches := ingest.New(ingest.Config{Handed: handed, Unpack: cloud.Unpacking(), Log: c.Log})
 		return replay.New(replay.Config{
 			Ledger: arrivals.Whole{Ledger: ledger, Store: store}, Lines: raw.NewReader(store, nil),
 			Target: stage.ToStream(stream, c.Clock), Rebuilder: rebuilder,
 			Drain: &replay.Drain{
 				Store: store, Prefix: lake.Key(c.Config.AWS.Failed), Bucket: c.Config.AWS.Bucket,
-				Batch: batches.Invoke, Stream: stream, Handed: handed,
+				Batch: batches.Settle, Stream: stream, Handed: handed,
 				Misplaced: firehose.ErrorRoot, Direct: raw.NewWriter(gz, nil), Sources: sources, Log: c.Log,
 			},
 			Again: again(sdk.NewFromConfig(c.AWS)), Done: tables.Replays(c, metrics), Log: c.Log,

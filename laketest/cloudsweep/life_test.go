@@ -99,7 +99,7 @@ func (a *account) deploy(gate *fault.Gate, m mutant) (*lambdas, error) {
 			Exclusive: func(context.Context, lake.TableName) (func(), error) { return func() {}, nil },
 			Build:     stagecurate.BuildConfig{Store: store, Lines: lines},
 		},
-		Drain: &replay.Drain{Store: store, Prefix: "failed/", Bucket: "lake", Batch: batches.Invoke, Stream: fault.Stream(gate, a.stream),
+		Drain: &replay.Drain{Store: store, Prefix: "failed/", Bucket: "lake", Batch: batches.Settle, Stream: fault.Stream(gate, a.stream),
 			Handed: drained, Log: slog.New(slog.DiscardHandler)},
 	})
 	return l, nil

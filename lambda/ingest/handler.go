@@ -67,10 +67,19 @@ func New(c Config) *Handler {
 func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	ctx, cancel := event.Margin(ctx, h.config.Margin)
 	defer cancel()
+	failures, err := h.Settle(ctx, payload)
+	if err != nil {
+		return nil, err
+	}
+	return failures.Encode(), nil
+}
+
+// Settle is Invoke without the margin and the encoding: it returns the sequence
+// numbers from which on records are not settled.
+func (h *Handler) Settle(ctx context.Context, payload []byte) (failures event.Failures, err error) {
 	if err := h.batch.Decode(payload); err != nil {
 		return nil, err
 	}
-	var failures event.Failures
 	for from := 0; from < len(h.batch.Records); {
 		to := from + 1 // a mapping sends one shard; whoever else calls may mix
 		for to < len(h.batch.Records) && h.batch.Records[to].Shard == h.batch.Records[from].Shard {
@@ -81,7 +90,7 @@ func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 		}
 		from = to
 	}
-	return failures.Encode(), nil
+	return failures, nil
 }
 
 // shard settles the records of one shard and returns the sequence number of

@@ -22,8 +22,8 @@ type Drain struct {
 	Store  lake.Store
 	Prefix lake.Key // of the batches' objects; Lambda's own is "aws/lambda/"
 	Bucket string   // whose notifications count
-	// Batch settles the payload of a batch and returns Lambda's answer.
-	Batch func(context.Context, []byte) ([]byte, error)
+	// Batch settles the payload of a batch and returns the records that are not.
+	Batch func(context.Context, []byte) (event.Failures, error)
 	// Stream and Handed are for batches that were left without their payload.
 	Stream lake.Stream
 	Handed *ingest.Handed
@@ -175,22 +175,11 @@ func (d *Drain) settle(ctx context.Context, b *given) error {
 	if len(payload) == 0 {
 		return d.reread(ctx, b)
 	}
-	answer, err := d.Batch(ctx, payload)
-	if err != nil {
-		return err
+	failed, err := d.Batch(ctx, payload)
+	if err == nil && len(failed) > 0 {
+		err = fmt.Errorf("not settled from record %s on; the log says why", failed[0])
 	}
-	var failed struct {
-		Items []struct {
-			ID string `json:"itemIdentifier"`
-		} `json:"batchItemFailures"`
-	}
-	if err := json.Unmarshal(answer, &failed); err != nil {
-		return err
-	}
-	if len(failed.Items) > 0 {
-		return fmt.Errorf("not settled from record %s on; the log says why", failed.Items[0].ID)
-	}
-	return nil
+	return err
 }
 
 // reread takes the batch's records out of the stream, while that keeps them.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/eventlake/lake"
 	"github.com/eventlake/lake/arrivals"
+	"github.com/eventlake/lake/aws/event"
 	"github.com/eventlake/lake/curate"
 	"github.com/eventlake/lake/ingest"
 	"github.com/eventlake/lake/laketest/memory"
@@ -85,12 +86,12 @@ func newRig(t *testing.T) *rig {
 			Build: curate.BuildConfig{Store: r.store, Lines: lines}},
 		Drain: &replay.Drain{Store: r.store, Prefix: "failed/lambda/", Misplaced: "failed/firehose/", Bucket: "lake", Stream: r.stream, Handed: handed, Direct: raw.NewWriter(r.gzip, nil),
 			Sources: func(lake.SourceID) *transform.Transformer { return tr }, Log: slog.New(slog.DiscardHandler),
-			Batch: func(_ context.Context, payload []byte) ([]byte, error) {
+			Batch: func(_ context.Context, payload []byte) (event.Failures, error) {
 				if r.refuse {
-					return []byte(`{"batchItemFailures":[{"itemIdentifier":"17"}]}`), nil
+					return event.Failures{"17"}, nil
 				}
 				r.batches = append(r.batches, payload)
-				return []byte(`{"batchItemFailures":[]}`), nil
+				return nil, nil
 			}},
 		Again: func(_ context.Context, q replay.Request) error { r.again = append(r.again, q); return nil },
 	})
