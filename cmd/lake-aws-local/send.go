@@ -29,11 +29,7 @@ func (d *demo) client(source lake.SourceID) (*client.Client, error) {
 
 // sendReal sends the events of GitHub.
 func (d *demo) sendReal(ctx context.Context) (err error) {
-	zip, err := gzip.NewReader(bytes.NewReader(testdata.GitHub))
-	if err != nil {
-		return err
-	}
-	in, err := client.NewInput("github", zip)
+	in, err := client.NewInput("github", bytes.NewReader(testdata.GitHub))
 	if err != nil {
 		return err
 	}

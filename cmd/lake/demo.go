@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -124,11 +123,7 @@ func (d *demo) client(source string) (*client.Client, error) {
 }
 
 func (d *demo) sendGitHub(ctx context.Context) (err error) {
-	zip, err := gzip.NewReader(bytes.NewReader(testdata.GitHub))
-	if err != nil {
-		return err
-	}
-	in, err := client.NewInput("github", zip)
+	in, err := client.NewInput("github", bytes.NewReader(testdata.GitHub))
 	if err != nil {
 		return err
 	}
