@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -14,6 +12,7 @@ import (
 	"github.com/eventlake/lake"
 	"github.com/eventlake/lake/aws/glue"
 	"github.com/eventlake/lake/aws/s3"
+	"github.com/eventlake/lake/laketest/awslocal"
 	"github.com/eventlake/lake/local/duckdb"
 )
 
@@ -28,16 +27,20 @@ func (d *demo) query(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	tables, files, err := d.copyTables(ctx, catalog, store)
+	tables, err := awslocal.CopyTables(ctx, catalog, store, d.dir)
 	if err != nil {
 		return err
+	}
+	files := 0
+	for _, t := range tables {
+		files += len(t.Files)
 	}
 	engine, err := duckdb.Open(ctx, duckdb.Config{Catalog: catalog, Root: d.dir, Threads: 1})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, engine.Close()) }()
-	d.say("\n5. the Glue catalog has %d Iceberg tables, %d Parquet files; DuckDB over the files of their snapshots says:", tables, files)
+	d.say("\n5. the Glue catalog has %d Iceberg tables, %d Parquet files; DuckDB over the files of their snapshots says:", len(tables), files)
 	for _, sql := range []string{
 		"select event_type, count(*) as events, count(distinct event_subtype) as subtypes from events where source = 'github' group by 1 order by 2 desc limit 5",
 		"select event_type, count(*) as events, count(distinct day) as days from events where source = 'default' group by 1 order by 2 desc",
@@ -58,45 +61,6 @@ func (d *demo) query(ctx context.Context) (err error) {
 	}
 	d.say("   SQL and the generator agree: %d unique events, payments of %d cents", d.truth.Unique, d.truth.Cents)
 	return nil
-}
-
-// copyTables brings the files of the current snapshots here.
-func (d *demo) copyTables(ctx context.Context, catalog lake.Catalog, store lake.Store) (tables, files int, err error) {
-	names, err := catalog.Tables(ctx)
-	if err != nil {
-		return 0, 0, err
-	}
-	for _, name := range names {
-		t, err := catalog.Table(ctx, name)
-		if err != nil {
-			return 0, 0, err
-		}
-		for _, f := range t.Files {
-			if err := fetch(ctx, store, f.Key, filepath.Join(d.dir, string(f.Key))); err != nil {
-				return 0, 0, fmt.Errorf("fetch %s: %w", f.Key, err)
-			}
-		}
-		files += len(t.Files)
-	}
-	return len(names), files, nil
-}
-
-// fetch copies an object into a file.
-func fetch(ctx context.Context, store lake.Store, key lake.Key, path string) (err error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return err
-	}
-	from, err := store.Open(ctx, key)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, from.Close()) }()
-	to, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(to, from)
-	return errors.Join(err, to.Close())
 }
 
 // ask prints the answer to a statement and returns its rows.

@@ -1,14 +1,9 @@
 package aws
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"math"
-	"os"
-	"path/filepath"
 	"reflect"
 	"regexp"
 	"slices"
@@ -16,6 +11,7 @@ import (
 	"time"
 
 	"github.com/eventlake/lake"
+	"github.com/eventlake/lake/laketest/awslocal"
 	"github.com/eventlake/lake/local/duckdb"
 )
 
@@ -27,12 +23,8 @@ type row map[string]any
 func (s *state) engine(t *testing.T) *duckdb.Engine {
 	t.Helper()
 	dir := t.TempDir()
-	for _, table := range s.tables(t) {
-		for _, f := range table.Files {
-			if err := fetch(t.Context(), s.store, f.Key, filepath.Join(dir, string(f.Key))); err != nil {
-				t.Fatal(err)
-			}
-		}
+	if _, err := awslocal.CopyTables(t.Context(), s.catalog, s.store, dir); err != nil {
+		t.Fatal(err)
 	}
 	engine, err := duckdb.Open(t.Context(), duckdb.Config{Catalog: s.catalog, Root: dir, Threads: 1})
 	if err != nil {
@@ -85,24 +77,6 @@ func (s *state) collect(t *testing.T, table lake.TableName, result lake.Rows) ma
 		}
 		all[id] = joined(r).(map[string]any)
 	}
-}
-
-// fetch copies an object into a file.
-func fetch(ctx context.Context, store lake.Store, key lake.Key, path string) (err error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return err
-	}
-	from, err := store.Open(ctx, key)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, from.Close()) }()
-	to, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(to, from)
-	return errors.Join(err, to.Close())
 }
 
 // ownColumns tell where an event was, which differs between lakes.
