@@ -1,38 +1,24 @@
 package glue_test
 
 import (
-	"bytes"
 	"context"
-	"encoding/binary"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"os"
-	"os/exec"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/google/uuid"
-	"github.com/parquet-go/parquet-go"
 
 	"github.com/eventlake/lake"
 	"github.com/eventlake/lake/aws/glue"
 	"github.com/eventlake/lake/laketest/awslocal"
+	"github.com/eventlake/lake/laketest/catalogtest"
 )
 
-// row is an event as the curate stage writes it.
+// row is an event in the table.
 type row struct {
-	EventID  [16]byte  `parquet:"event_id,id(1),uuid"`
-	Type     string    `parquet:"event_type,id(2)"`
-	Subtype  string    `parquet:"event_subtype,id(3)"`
-	Created  time.Time `parquet:"created_datetime,id(4),timestamp(microsecond)"`
-	Received time.Time `parquet:"received_at,id(5),timestamp(microsecond)"`
-	Source   string    `parquet:"source,id(6)"`
-	Shard    string    `parquet:"shard,id(7)"`
-	Position string    `parquet:"position,id(8)"`
-	Amount   *int32    `parquet:"amount,id(9),optional"`
+	catalogtest.Row
+	Amount *int32 `parquet:"amount,id(9),optional"`
 }
 
 // seen is a row as a reader says it.
@@ -48,25 +34,16 @@ func parquetFile(t *testing.T, store lake.Store, key lake.Key, day lake.Day, n i
 	var rows []row
 	var want []seen
 	for i := range n {
-		at, amount := day.Start().Add(time.Duration(i)*time.Second).Time(), first+int32(i)
-		r := row{Type: "lesson", Subtype: "started", Created: at, Received: at, Source: "default", Shard: "shardId-000000000000", Position: "1", Amount: &amount}
-		binary.BigEndian.PutUint32(r.EventID[:], uint32(amount))
+		amount := first + int32(i)
+		r := row{catalogtest.RowAt(day, i, uint32(amount)), &amount}
 		rows = append(rows, r)
 		want = append(want, seen{uuid.UUID(r.EventID).String(), int64(amount)})
 	}
-	var b bytes.Buffer
-	if err := parquet.Write(&b, rows, parquet.Compression(&parquet.Zstd)); err != nil {
+	f, text := catalogtest.Parquet(t, key, day, rows, int64(first), int64(first)+int64(n)-1, 4)
+	if _, err := store.Create(t.Context(), key, func(w io.Writer) error { _, err := w.Write(text); return err }); err != nil {
 		t.Fatal(err)
 	}
-	info, err := store.Create(t.Context(), key, func(w io.Writer) error { _, err := w.Write(b.Bytes()); return err })
-	if err != nil {
-		t.Fatal(err)
-	}
-	le := func(v int64, width int) []byte { return binary.LittleEndian.AppendUint64(nil, uint64(v))[:width] }
-	return lake.DataFile{Key: key, Day: day, Rows: int64(n), Bytes: info.Bytes, Columns: []lake.ColumnStat{
-		{ID: 4, Values: int64(n), Lower: le(int64(day.Start()), 8), Upper: le(int64((day+1).Start())-1, 8)},
-		{ID: 9, Values: int64(n), Lower: le(int64(first), 4), Upper: le(int64(first)+int64(n)-1, 4)},
-	}}, want
+	return f, want
 }
 
 // shared is a table in moto that other engines look at.
@@ -123,21 +100,7 @@ func (p *pyiceberg) seen() (rows []seen) {
 
 func (s *shared) pyiceberg(t *testing.T) (said pyiceberg) {
 	t.Helper()
-	python := os.Getenv("LAKE_PYICEBERG")
-	if python == "" {
-		t.Skip("SKIPPED: PyIceberg did not read the tables; set LAKE_PYICEBERG to a Python that has local/catalog/testdata/requirements.txt installed")
-	}
-	out, err := exec.CommandContext(t.Context(), python, "testdata/read_table.py", s.glue.URL, s.moto.URL, s.name, "lesson").Output()
-	if err != nil {
-		var exit *exec.ExitError
-		if errors.As(err, &exit) {
-			t.Fatalf("read_table.py: %v\n%s", err, exit.Stderr)
-		}
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(out, &said); err != nil {
-		t.Fatalf("%v in %s", err, out)
-	}
+	catalogtest.ReadTable(t, catalogtest.PyIceberg(t), &said, s.glue.URL, s.moto.URL, s.name, "lesson")
 	return said
 }
 

@@ -2,48 +2,29 @@ package catalog_test
 
 import (
 	"context"
-	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"testing"
-	"time"
-
-	"github.com/parquet-go/parquet-go"
 
 	"github.com/eventlake/lake"
+	"github.com/eventlake/lake/laketest/catalogtest"
 	"github.com/eventlake/lake/local/catalog"
 )
 
 // before and after are rows as the curate stage would write them before and
 // after the table's schema grew.
 type before struct {
-	EventID  [16]byte  `parquet:"event_id,id(1),uuid"`
-	Type     string    `parquet:"event_type,id(2)"`
-	Subtype  string    `parquet:"event_subtype,id(3)"`
-	Created  time.Time `parquet:"created_datetime,id(4),timestamp(microsecond)"`
-	Received time.Time `parquet:"received_at,id(5),timestamp(microsecond)"`
-	Source   string    `parquet:"source,id(6)"`
-	Shard    string    `parquet:"shard,id(7)"`
-	Position string    `parquet:"position,id(8)"`
-	Amount   *int32    `parquet:"amount,id(9),optional"`
+	catalogtest.Row
+	Amount *int32 `parquet:"amount,id(9),optional"`
 }
 
 type after struct {
-	EventID  [16]byte  `parquet:"event_id,id(1),uuid"`
-	Type     string    `parquet:"event_type,id(2)"`
-	Subtype  string    `parquet:"event_subtype,id(3)"`
-	Created  time.Time `parquet:"created_datetime,id(4),timestamp(microsecond)"`
-	Received time.Time `parquet:"received_at,id(5),timestamp(microsecond)"`
-	Source   string    `parquet:"source,id(6)"`
-	Shard    string    `parquet:"shard,id(7)"`
-	Position string    `parquet:"position,id(8)"`
-	Amount   *int64    `parquet:"amount,id(9),optional"`
-	User     *user     `parquet:"user,id(20),optional"`
+	catalogtest.Row
+	Amount *int64 `parquet:"amount,id(9),optional"`
+	User   *user  `parquet:"user,id(20),optional"`
 }
 
 type user struct {
@@ -66,31 +47,19 @@ func afterSchema() lake.Schema {
 // the time and the amount.
 func write[T any](t testing.TB, root string, key lake.Key, day lake.Day, rows []T, amounts [2]int64, width int) lake.DataFile {
 	t.Helper()
+	f, text := catalogtest.Parquet(t, key, day, rows, amounts[0], amounts[1], width)
+	f.Columns[1].Nulls = 1
 	path := filepath.Join(root, filepath.FromSlash(string(key)))
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+	if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, text, 0o644)); err != nil {
 		t.Fatal(err)
 	}
-	if err := parquet.WriteFile(path, rows, parquet.Compression(&parquet.Zstd)); err != nil {
-		t.Fatal(err)
-	}
-	st, err := os.Stat(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	le := func(v int64, width int) []byte { return binary.LittleEndian.AppendUint64(nil, uint64(v))[:width] }
-	n := int64(len(rows))
-	return lake.DataFile{Key: key, Day: day, Rows: n, Bytes: st.Size(), Columns: []lake.ColumnStat{
-		{ID: 4, Values: n, Lower: le(int64(day.Start()), 8), Upper: le(int64((day+1).Start())-1, 8)},
-		{ID: 9, Values: n, Nulls: 1, Lower: le(amounts[0], width), Upper: le(amounts[1], width)},
-	}}
+	return f
 }
 
 // rows makes n rows of a day with amounts from first on; the last has none.
 func rows(day lake.Day, n int, first int32) (out []before) {
 	for i := range n {
-		at := day.Start().Add(time.Duration(i) * time.Second).Time()
-		r := before{Type: "lesson", Subtype: "started", Created: at, Received: at, Source: "default", Shard: "shard-000", Position: "1"}
-		binary.BigEndian.PutUint32(r.EventID[:], uint32(first)+uint32(i))
+		r := before{Row: catalogtest.RowAt(day, i, uint32(first)+uint32(i))}
 		if i < n-1 {
 			v := first + int32(i)
 			r.Amount = &v
@@ -103,7 +72,7 @@ func rows(day lake.Day, n int, first int32) (out []before) {
 func wider(in []before) (out []after) {
 	name := "someone"
 	for _, r := range in {
-		w := after{r.EventID, r.Type, r.Subtype, r.Created, r.Received, r.Source, r.Shard, r.Position, nil, &user{&name}}
+		w := after{r.Row, nil, &user{&name}}
 		if r.Amount != nil {
 			v := int64(*r.Amount)
 			w.Amount = &v
@@ -123,34 +92,14 @@ type answer struct {
 	Snapshots int
 }
 
-// python is the interpreter that has PyIceberg.
-func python(t *testing.T) string {
-	t.Helper()
-	p := os.Getenv("LAKE_PYICEBERG")
-	if p == "" {
-		t.Skip("SKIPPED: PyIceberg did not read the tables; set LAKE_PYICEBERG to a Python that has local/catalog/testdata/requirements.txt installed")
-	}
-	return p
-}
-
 func readTable(t *testing.T, python string, args ...string) (a answer) {
 	t.Helper()
-	out, err := exec.CommandContext(t.Context(), python, append([]string{"testdata/read_table.py"}, args...)...).Output()
-	if err != nil {
-		var exit *exec.ExitError
-		if errors.As(err, &exit) {
-			t.Fatalf("read_table.py: %v\n%s", err, exit.Stderr)
-		}
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(out, &a); err != nil {
-		t.Fatalf("%v in %s", err, out)
-	}
+	catalogtest.ReadTable(t, python, &a, args...)
 	return a
 }
 
 func TestPyIcebergReadsWhatWeCommit(t *testing.T) {
-	py, ctx := python(t), context.Background()
+	py, ctx := catalogtest.PyIceberg(t), context.Background()
 	root := filepath.Join(t.TempDir(), "my data")
 	c := open(t, root, catalog.Options{})
 
