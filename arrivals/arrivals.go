@@ -45,12 +45,11 @@ func Register(ctx context.Context, ledger lake.Ledger, objects []lake.Info) (Rep
 	var r Report
 	files := make([]lake.File, 0, len(objects))
 	for _, o := range objects {
-		kind, partition, err := raw.ParseDir(o.Key)
-		if err != nil || o.Bytes == 0 {
+		if f, ok := file(o); ok {
+			files = append(files, f)
+		} else {
 			r.Foreign = append(r.Foreign, o.Key)
-			continue
 		}
-		files = append(files, file(o, kind, partition))
 	}
 	slices.SortFunc(files, func(a, b lake.File) int {
 		return cmp.Or(cmp.Compare(a.Received, b.Received), cmp.Compare(a.Key, b.Key))
@@ -67,13 +66,23 @@ func Register(ctx context.Context, ledger lake.Ledger, objects []lake.Info) (Rep
 	return r, nil
 }
 
-// file is what the name and the size of an object tell of it. Its events are
-// of its partition's day.
-func file(o lake.Info, kind lake.Kind, p lake.Partition) lake.File {
+// file is what the name and the size of a raw or quarantine object tell of it;
+// any other object is none. Its events are of its partition's day.
+func file(o lake.Info) (f lake.File, ok bool) {
+	kind, p, err := raw.ParseDir(o.Key)
 	return lake.File{
 		Key: o.Key, Kind: kind, Partition: p, Shard: Shard, Bytes: o.Bytes, Received: o.Time,
 		MinTime: p.Day.Start(), MaxTime: (p.Day + 1).Start() - 1,
+	}, err == nil && o.Bytes > 0
+}
+
+// named is the keys of the journal's files.
+func named(j lake.Journal) map[lake.Key]bool {
+	keys := map[lake.Key]bool{}
+	for f := range j.Files("") {
+		keys[f.Key] = true
 	}
+	return keys
 }
 
 // register commits the first of the files that are new and returns those that
@@ -83,10 +92,7 @@ func register(ctx context.Context, ledger lake.Ledger, files []lake.File) (left 
 	if err != nil {
 		return files, 0, 0, err
 	}
-	have := map[lake.Key]bool{}
-	for f := range journal.Files("") {
-		have[f.Key] = true
-	}
+	have := named(journal)
 	fresh := slices.DeleteFunc(slices.Clone(files), func(f lake.File) bool { return have[f.Key] })
 	known = len(files) - len(fresh)
 	if len(fresh) == 0 {
@@ -132,9 +138,9 @@ func Find(ctx context.Context, store lake.Store, now lake.Instant) ([]lake.Info,
 	return out, nil
 }
 
-// named is how long the ledger names a file that a worker has committed: nobody
-// tells of such an object later, but an audit looks for it.
-const named = 24 * time.Hour
+// committed is how long the ledger names a file that a worker has committed:
+// nobody tells of such an object later, but an audit looks for it.
+const committed = 24 * time.Hour
 
 // Forget takes the names of files that are in their tables out of the ledger,
 // so that it does not grow with the lake: arrivals that are older than twice
@@ -147,7 +153,7 @@ func Forget(ctx context.Context, ledger lake.Ledger, curated map[lake.ShardID]la
 	}
 	old := map[lake.ShardID][]lake.File{}
 	for f := range journal.Files("") {
-		age := named
+		age := committed
 		if f.Shard == Shard {
 			age = 2 * Window
 		}

@@ -192,19 +192,58 @@ func TestFindListsWhatWasWrittenInTheWindow(t *testing.T) {
 	}
 }
 
-func TestTheWholeHasWhatWasForgottenAndWhatIsNotRegistered(t *testing.T) {
-	ledger, store := memory.NewLedger(time.Hour), memory.NewStore()
-	for n := range 4 {
-		if _, err := store.Create(t.Context(), object(n).Key, func(w io.Writer) error { _, err := io.WriteString(w, "x"); return err }); err != nil {
+func put(t *testing.T, store lake.Store, in []lake.Info) {
+	t.Helper()
+	for _, o := range in {
+		if _, err := store.Create(t.Context(), o.Key, func(w io.Writer) error { _, err := io.WriteString(w, "x"); return err }); err != nil {
 			t.Fatal(err)
 		}
 	}
+}
+
+// TestTheWholeHasEveryObjectOnceWhileSomeArrive: what is registered or
+// forgotten after the listing, and what is written after it.
+func TestTheWholeHasEveryObjectOnceWhileSomeArrive(t *testing.T) {
+	ledger, store := memory.NewLedger(time.Hour), memory.NewStore()
+	put(t, store, objects(0, 6))
+	register(t, ledger, objects(0, 3))
+	whole := &arrivals.Whole{Ledger: ledger, Store: store}
+	count := func(want int) {
+		t.Helper()
+		j, err := whole.Journal(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen := map[lake.Key]int{}
+		for f := range j.Files("") {
+			seen[f.Key]++
+		}
+		if len(seen) != want || slices.Max(slices.Collect(maps.Values(seen))) != 1 {
+			t.Fatalf("%d objects, want %d: %v", len(seen), want, seen)
+		}
+	}
+	count(6)
+	register(t, ledger, objects(2, 5))
+	count(6)
+	later := noon + lake.Instant((3 * arrivals.Window).Microseconds())
+	if n, err := arrivals.Forget(t.Context(), ledger, upTo(lake.Pos(2)), later); err != nil || n != 2 {
+		t.Fatal(n, err)
+	}
+	count(6)
+	put(t, store, objects(6, 8))
+	register(t, ledger, objects(5, 8))
+	count(8)
+}
+
+func TestTheWholeHasWhatWasForgottenAndWhatIsNotRegistered(t *testing.T) {
+	ledger, store := memory.NewLedger(time.Hour), memory.NewStore()
+	put(t, store, objects(0, 4))
 	register(t, ledger, objects(0, 3))
 	later := noon + lake.Instant((3 * arrivals.Window).Microseconds())
 	if n, err := arrivals.Forget(t.Context(), ledger, upTo(lake.Pos(1)), later); err != nil || n != 1 {
 		t.Fatal(n, err)
 	}
-	j, err := arrivals.Whole{Ledger: ledger, Store: store}.Journal(t.Context())
+	j, err := (&arrivals.Whole{Ledger: ledger, Store: store}).Journal(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,48 +11,55 @@ import (
 
 // Whole is a ledger whose journal also has the raw objects that were forgotten
 // or are not registered yet: everything that lies in the store. Replay and
-// rebuild read by it. Listing takes a request for every thousand objects.
+// rebuild read by it. The store is listed once, which takes a request for every
+// thousand objects: make a Whole for each piece of work that ends within a day,
+// before which nothing is forgotten. It belongs to one goroutine.
 type Whole struct {
 	lake.Ledger
 	Store lake.Store
+
+	raws []lake.File // nil: not listed yet
 }
 
 // Journal returns the ledger's journal with the store's other raw objects in
 // front, in the order of their keys. Their span is empty and lies before the
 // first arrival: a table that has consumed anything has what was forgotten, and
-// what comes to be registered later is compared by its ids.
-func (w Whole) Journal(ctx context.Context) (lake.Journal, error) {
+// what comes to be registered later is compared by its ids. What has come since
+// the store was listed is there when it is registered.
+func (w *Whole) Journal(ctx context.Context) (lake.Journal, error) {
 	journal, err := w.Ledger.Journal(ctx)
+	if err == nil && w.raws == nil {
+		w.raws, err = list(ctx, w.Store)
+	}
 	if err != nil {
 		return nil, err
 	}
-	known := map[lake.Key]bool{}
-	for f := range journal.Files("") {
-		known[f.Key] = true
-	}
-	var others []lake.File
-	for info, err := range w.Store.List(ctx, raw.Root) {
+	return whole{journal, w.raws, named(journal)}, nil
+}
+
+func list(ctx context.Context, store lake.Store) ([]lake.File, error) {
+	raws := []lake.File{}
+	for info, err := range store.List(ctx, raw.Root) {
 		if err != nil {
 			return nil, fmt.Errorf("list raw objects: %w", err)
 		}
-		kind, partition, err := raw.ParseDir(info.Key)
-		if err != nil || kind != lake.KindRaw || known[info.Key] || info.Bytes == 0 {
-			continue
+		if f, ok := file(info); ok && f.Kind == lake.KindRaw {
+			raws = append(raws, f)
 		}
-		others = append(others, file(info, kind, partition))
 	}
-	return whole{journal, others}, nil
+	return raws, nil
 }
 
 type whole struct {
 	lake.Journal
-	others []lake.File
+	raws  []lake.File
+	named map[lake.Key]bool
 }
 
 func (w whole) Files(kind lake.Kind) iter.Seq[lake.File] {
 	return func(yield func(lake.File) bool) {
-		for _, f := range w.others {
-			if (kind == "" || kind == f.Kind) && !yield(f) {
+		for _, f := range w.raws {
+			if (kind == "" || kind == f.Kind) && !w.named[f.Key] && !yield(f) {
 				return
 			}
 		}

@@ -13,7 +13,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
 	"github.com/eventlake/lake"
-	"github.com/eventlake/lake/arrivals"
 	"github.com/eventlake/lake/assemble/cloud"
 	"github.com/eventlake/lake/assemble/cloud/tables"
 	"github.com/eventlake/lake/aws/awsapi"
@@ -60,7 +59,7 @@ func main() {
 		}
 		batches := ingest.New(ingest.Config{Handed: handed, Unpack: cloud.Unpacking(), Log: c.Log})
 		return replay.New(replay.Config{
-			Ledger: arrivals.Whole{Ledger: ledger, Store: store}, Lines: raw.NewReader(store, nil),
+			Ledger: ledger, Store: store, Lines: raw.NewReader(store, nil),
 			Target: stage.ToStream(stream, c.Clock), Rebuilder: rebuilder,
 			Drain: &replay.Drain{
 				Store: store, Prefix: lake.Key(c.Config.AWS.Failed), Bucket: c.Config.AWS.Bucket,

@@ -10,7 +10,6 @@ import (
 	"math"
 
 	"github.com/eventlake/lake"
-	"github.com/eventlake/lake/arrivals"
 	stagecurate "github.com/eventlake/lake/curate"
 	stageingest "github.com/eventlake/lake/ingest"
 	"github.com/eventlake/lake/laketest/fault"
@@ -89,13 +88,12 @@ func (a *account) deploy(gate *fault.Gate, m mutant) (*lambdas, error) {
 		return nil, err
 	}
 	lines := raw.NewReader(store, nil)
-	whole := arrivals.Whole{Ledger: ledger, Store: store}
 	drained := handed()
 	batches := ingest.New(ingest.Config{Handed: drained})
 	l.replay = replay.New(replay.Config{
-		Ledger: whole, Lines: lines, Target: stagereplay.ToStream(fault.Stream(gate, a.stream), func() lake.Instant { return a.now }),
+		Ledger: ledger, Store: store, Lines: lines, Target: stagereplay.ToStream(fault.Stream(gate, a.stream), func() lake.Instant { return a.now }),
 		Rebuilder: &stagereplay.Rebuilder{
-			Ledger: whole, Catalog: fault.Catalog(gate, a.catalog),
+			Catalog:   fault.Catalog(gate, a.catalog),
 			Exclusive: func(context.Context, lake.TableName) (func(), error) { return func() {}, nil },
 			Build:     stagecurate.BuildConfig{Store: store, Lines: lines},
 		},

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/eventlake/lake"
+	"github.com/eventlake/lake/arrivals"
 	"github.com/eventlake/lake/aws/event"
 	"github.com/eventlake/lake/raw"
 	stage "github.com/eventlake/lake/replay"
@@ -22,10 +23,11 @@ import (
 
 // Config is what a Handler works with.
 type Config struct {
-	Ledger    lake.Ledger // whose journal has every raw object; see arrivals.Whole
+	Ledger    lake.Ledger
+	Store     lake.Store // every raw object in it is read, whether the ledger names it or not
 	Lines     *raw.Reader
-	Target    stage.Target // where ToStream publishes; nil: not offered
-	Rebuilder *stage.Rebuilder
+	Target    stage.Target     // where ToStream publishes; nil: not offered
+	Rebuilder *stage.Rebuilder // without a ledger
 	Drain     *Drain
 	// Again starts this Lambda anew with the request, without waiting for it.
 	Again  func(context.Context, Request) error
@@ -121,7 +123,7 @@ func (h *Handler) publish(ctx context.Context, r *Request) (report Report, err e
 	if err != nil {
 		return report, err
 	}
-	journal, err := h.config.Ledger.Journal(ctx)
+	journal, err := h.whole().Journal(ctx)
 	if err != nil {
 		return report, err
 	}
@@ -144,6 +146,11 @@ func (h *Handler) publish(ctx context.Context, r *Request) (report Report, err e
 	return report, nil
 }
 
+// whole has every raw object, listed once for all of a call.
+func (h *Handler) whole() *arrivals.Whole {
+	return &arrivals.Whole{Ledger: h.config.Ledger, Store: h.config.Store}
+}
+
 // unit is one day of one table.
 type unit struct {
 	table lake.TableName
@@ -154,7 +161,9 @@ func (u unit) String() string { return string(u.table) + " " + u.day.String() }
 
 // rebuild makes the tables' days again, one table commit a day.
 func (h *Handler) rebuild(ctx context.Context, r *Request) (report Report, err error) {
-	units, err := h.units(ctx, r)
+	rebuilder := *h.config.Rebuilder
+	rebuilder.Ledger = h.whole()
+	units, err := units(ctx, &rebuilder, r)
 	if err != nil {
 		return report, err
 	}
@@ -162,7 +171,7 @@ func (h *Handler) rebuild(ctx context.Context, r *Request) (report Report, err e
 		if r.Cursor != "" && u.String() <= r.Cursor {
 			continue
 		}
-		built, err := h.config.Rebuilder.Table(ctx, u.table, stage.RebuildOptions{Table: u.table, From: u.day, To: u.day + 1, DryRun: r.DryRun}, nil, nil)
+		built, err := rebuilder.Table(ctx, u.table, stage.RebuildOptions{Table: u.table, From: u.day, To: u.day + 1, DryRun: r.DryRun}, nil, nil)
 		if err != nil {
 			return report, fmt.Errorf("rebuild %s: %w", u, err)
 		}
@@ -174,17 +183,17 @@ func (h *Handler) rebuild(ctx context.Context, r *Request) (report Report, err e
 
 // units lists the days that raw or the tables have, in the order of their
 // names.
-func (h *Handler) units(ctx context.Context, r *Request) (units []unit, err error) {
+func units(ctx context.Context, rebuilder *stage.Rebuilder, r *Request) (units []unit, err error) {
 	from, to, err := r.days()
 	if err != nil {
 		return nil, err
 	}
 	window := stage.Range{Types: r.Types}
-	tables, err := h.config.Rebuilder.Tables(ctx, stage.RebuildOptions{})
+	tables, err := rebuilder.Tables(ctx, stage.RebuildOptions{})
 	if err != nil {
 		return nil, err
 	}
-	journal, err := h.config.Ledger.Journal(ctx)
+	journal, err := rebuilder.Ledger.Journal(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"log/slog"
 	"slices"
 	"testing"
@@ -43,11 +44,24 @@ func (g *target) Publish(_ context.Context, events []lake.Event) error {
 	return nil
 }
 
+// counted is a store that counts how often all of raw is listed.
+type counted struct {
+	*memory.Store
+	lists int
+}
+
+func (c *counted) List(ctx context.Context, prefix lake.Key) iter.Seq2[lake.Info, error] {
+	if prefix == raw.Root {
+		c.lists++
+	}
+	return c.Store.List(ctx, prefix)
+}
+
 // rig is a lake of raw objects and its replay.
 type rig struct {
 	t       *testing.T
 	ledger  *memory.Ledger
-	store   *memory.Store
+	store   *counted
 	catalog *memory.Catalog
 	gzip    *raw.Compressor
 	curator *curate.Curator
@@ -62,7 +76,7 @@ type rig struct {
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
-	r := &rig{t: t, ledger: memory.NewLedger(time.Hour), store: memory.NewStore(), catalog: memory.NewCatalog(), target: &target{quota: -1}, stream: memory.NewStream(1)}
+	r := &rig{t: t, ledger: memory.NewLedger(time.Hour), store: &counted{Store: memory.NewStore()}, catalog: memory.NewCatalog(), target: &target{quota: -1}, stream: memory.NewStream(1)}
 	var err error
 	if r.gzip, err = raw.NewCompressor(r.store, 1); err != nil {
 		t.Fatal(err)
@@ -79,10 +93,9 @@ func newRig(t *testing.T) *rig {
 		return ingest.NewCore(shard, r.ledger, func(lake.SourceID) *transform.Transformer { return tr },
 			ingest.NewNames(ingest.Caps{Types: 9, Subtypes: 9}, nil), raw.NewWriter(r.gzip, nil), r.gzip, raw.NewMemory(1<<20))
 	}, nil)
-	whole := arrivals.Whole{Ledger: r.ledger, Store: r.store}
 	r.handler = replay.New(replay.Config{
-		Ledger: whole, Lines: lines, Target: r.target,
-		Rebuilder: &stage.Rebuilder{Ledger: whole, Catalog: r.catalog, Exclusive: r.curator.Exclusive,
+		Ledger: r.ledger, Store: r.store, Lines: lines, Target: r.target,
+		Rebuilder: &stage.Rebuilder{Catalog: r.catalog, Exclusive: r.curator.Exclusive,
 			Build: curate.BuildConfig{Store: r.store, Lines: lines}},
 		Drain: &replay.Drain{Store: r.store, Prefix: "failed/lambda/", Misplaced: "failed/firehose/", Bucket: "lake", Stream: r.stream, Handed: handed, Direct: raw.NewWriter(r.gzip, nil),
 			Sources: func(lake.SourceID) *transform.Transformer { return tr }, Log: slog.New(slog.DiscardHandler),
@@ -235,6 +248,23 @@ func TestDaysAreRebuiltFromRaw(t *testing.T) {
 	if n := rows(r.table("account")); n != 4 {
 		t.Fatalf("%d rows after a rebuild and one new event", n)
 	}
+}
+
+// TestTheBucketIsListedOnceACall and again at the next, which sees what has
+// come meanwhile.
+func TestTheBucketIsListedOnceACall(t *testing.T) {
+	r := newRig(t)
+	for day := range 3 {
+		r.deliver("account", day, uint64(2*day+1))
+		r.deliver("payment", day, uint64(2*day+2))
+	}
+	for _, request := range []string{`{"target":"rebuild"}`, `{"target":"stream"}`, `{"target":"rebuild","dry_run":true}`} {
+		before := r.store.lists
+		if report := r.invoke(request); !report.Finished || r.store.lists != before+1 {
+			t.Errorf("%s: %d listings, %+v", request, r.store.lists-before, report)
+		}
+	}
+	r.published(1, 2, 3, 4, 5, 6)
 }
 
 func (r *rig) giveUp(name, text string) string {

@@ -7,7 +7,6 @@ import (
 	"context"
 
 	"github.com/eventlake/lake"
-	"github.com/eventlake/lake/arrivals"
 	"github.com/eventlake/lake/assemble/cloud"
 	"github.com/eventlake/lake/aws/glue"
 	"github.com/eventlake/lake/config"
@@ -62,11 +61,8 @@ func Curator(c *cloud.Cloud) (*curate.Curator, error) {
 
 // Rebuilder makes tables again from every raw object. Nothing keeps other
 // writers off a table: of two commits one wins, and the loser is done again.
+// lambda-replay gives it a ledger.
 func Rebuilder(c *cloud.Cloud) (*replay.Rebuilder, error) {
-	ledger, err := c.Ledger()
-	if err != nil {
-		return nil, err
-	}
 	store, err := c.Store()
 	if err != nil {
 		return nil, err
@@ -76,7 +72,7 @@ func Rebuilder(c *cloud.Cloud) (*replay.Rebuilder, error) {
 		return nil, err
 	}
 	return &replay.Rebuilder{
-		Ledger: arrivals.Whole{Ledger: ledger, Store: store}, Catalog: catalog,
+		Catalog:   catalog,
 		Exclusive: func(context.Context, lake.TableName) (func(), error) { return func() {}, nil },
 		Build:     curate.BuildConfig{Store: store, Lines: raw.NewReader(store, nil), Limits: limits(c.Config)},
 	}, nil
