@@ -139,9 +139,13 @@ func fullGroup(files []lake.DataFile, l Limits) []lake.DataFile {
 	return nil
 }
 
-// smallGroup is the smallest files of the day, as many as are not dwarfed by
-// the next: so a row is rewritten a few times on the way to a large file, and
-// not at every step.
+// smallGroup picks small files of a day to merge. Files of about as many rows
+// make a tier, and a tier is merged when it has SmallFiles of them: what comes
+// out belongs to a higher tier, so a row is rewritten once a tier, some two or
+// three times on the way to a large file (size-tiered compaction, as in
+// log-structured merge trees). Files in several tiers that are not due can be
+// many together; then the smallest are merged, as many as are not dwarfed by
+// the next, so that a day never keeps twice SmallFiles.
 func smallGroup(files []lake.DataFile, l Limits) []lake.DataFile {
 	var small []lake.DataFile
 	for _, f := range files {
@@ -149,20 +153,51 @@ func smallGroup(files []lake.DataFile, l Limits) []lake.DataFile {
 			small = append(small, f)
 		}
 	}
-	if len(small) < l.SmallFiles {
+	slices.SortFunc(small, func(a, b lake.DataFile) int {
+		return cmp.Or(cmp.Compare(a.Rows, b.Rows), cmp.Compare(a.Key, b.Key))
+	})
+	for from, to := 0, 0; from < len(small); from = to {
+		of := tier(small[from].Rows, l.SmallFiles)
+		for to < len(small) && tier(small[to].Rows, l.SmallFiles) == of {
+			to++
+		}
+		if to-from >= l.SmallFiles {
+			return upTo(small[from:to], l.FileBytes)
+		}
+	}
+	if len(small) < 2*l.SmallFiles {
 		return nil
 	}
-	slices.SortFunc(small, func(a, b lake.DataFile) int {
-		return cmp.Or(cmp.Compare(a.Bytes, b.Bytes), cmp.Compare(a.Key, b.Key))
-	})
 	sum := int64(0)
 	for i, f := range small {
-		if i >= l.SmallFiles && f.Bytes > 2*sum || sum > l.FileBytes {
-			return small[:i]
+		if i >= l.SmallFiles && f.Rows > 2*sum {
+			return upTo(small[:i], l.FileBytes)
+		}
+		sum += f.Rows
+	}
+	return upTo(small, l.FileBytes)
+}
+
+// tier is how often rows can be divided by base.
+func tier(rows int64, base int) int {
+	n := 0
+	for ; rows >= int64(base); rows /= int64(base) {
+		n++
+	}
+	return n
+}
+
+// upTo is the beginning of the files that makes one file of this size, two
+// files at least.
+func upTo(files []lake.DataFile, bytes int64) []lake.DataFile {
+	sum := int64(0)
+	for i, f := range files {
+		if sum > bytes && i >= 2 {
+			return files[:i]
 		}
 		sum += f.Bytes
 	}
-	return small
+	return files
 }
 
 func isSorted(f lake.DataFile) bool {

@@ -270,3 +270,33 @@ func githubEvents(t testing.TB) []event {
 	}
 	return out
 }
+
+// A day that gets a small file again and again neither keeps many files nor
+// has its rows rewritten over and over.
+func TestSmallFilesAreMergedByTiers(t *testing.T) {
+	const spans, fan, tiers = 300, 4, 5 // 4^4 < 300 < 4^5
+	r := newRig(t)
+	cur := r.curator(func(c *curate.Config) { c.Limits = curate.Limits{SmallFiles: fan} })
+	rewritten, most := int64(0), 0
+	for n := range spans {
+		r.span(bodies(fmt.Sprintf(`{"n":%d}`, n))...)
+		if _, err := cur.Once(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		report, err := cur.Compact(context.Background(), curate.CompactOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		rewritten += report.Rows
+		most = max(most, len(r.table("order").Files))
+	}
+	if most >= 2*fan {
+		t.Errorf("%d files at a time, want fewer than %d", most, 2*fan)
+	}
+	if rewritten > spans*tiers || rewritten < spans {
+		t.Errorf("%d rows rewritten for %d rows, want at most %d each", rewritten, spans, tiers)
+	}
+	if rows := r.rows(r.table("order")); len(rows) != spans {
+		t.Errorf("%d rows, want %d", len(rows), spans)
+	}
+}

@@ -46,7 +46,7 @@ type Limits struct {
 	Depth      int   // nesting of structs and lists; default 5, negative: none
 	Width      int   // fields of one struct; default 200
 	FileBytes  int64 // compaction aims at files of this size; default 128 MiB
-	SmallFiles int   // a day with this many small files is compacted; default 8
+	SmallFiles int   // this many small files of about one size are merged; default 8, at least 2
 }
 
 const (
@@ -77,6 +77,7 @@ func (l Limits) WithDefaults() Limits {
 	}
 	orInt(&l.Width, 200)
 	orInt(&l.SmallFiles, 8)
+	l.SmallFiles = max(l.SmallFiles, 2)
 	return l
 }
 
