@@ -11,20 +11,11 @@ import (
 	"github.com/eventlake/lake/assemble/cloud"
 	"github.com/eventlake/lake/assemble/cloud/tables"
 	"github.com/eventlake/lake/lambda/audit"
-	"github.com/eventlake/lake/raw"
 )
 
 func main() {
 	cloud.Start(func(_ context.Context, c *cloud.Cloud) (lambda.Handler, error) {
-		ledger, err := c.Ledger()
-		if err != nil {
-			return nil, err
-		}
-		store, err := c.Store()
-		if err != nil {
-			return nil, err
-		}
-		catalog, err := tables.Catalog(c)
+		parts, err := tables.Open(c)
 		if err != nil {
 			return nil, err
 		}
@@ -39,8 +30,8 @@ func main() {
 			return nil, err
 		}
 		return audit.New(audit.Config{
-			Receipts: ledger, Stream: stream, Ledger: ledger, Store: store, Catalog: catalog,
-			Lines: raw.NewReader(store, nil), Clock: c.Clock, Done: tables.Audits(c, metrics), Log: c.Log,
+			Receipts: parts.Ledger, Stream: stream, Ledger: parts.Ledger, Store: parts.Store, Catalog: parts.Catalog,
+			Lines: parts.Lines, Clock: c.Clock, Done: tables.Audits(c, metrics), Log: c.Log,
 		}), nil
 	})
 }

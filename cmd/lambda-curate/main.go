@@ -14,19 +14,11 @@ import (
 
 func main() {
 	cloud.Start(func(_ context.Context, c *cloud.Cloud) (lambda.Handler, error) {
-		ledger, err := c.Ledger()
+		parts, err := tables.Open(c)
 		if err != nil {
 			return nil, err
 		}
-		store, err := c.Store()
-		if err != nil {
-			return nil, err
-		}
-		catalog, err := tables.Catalog(c)
-		if err != nil {
-			return nil, err
-		}
-		curator, err := tables.Curator(c)
+		curator, err := parts.Curator()
 		if err != nil {
 			return nil, err
 		}
@@ -35,7 +27,7 @@ func main() {
 			return nil, err
 		}
 		return curate.New(curate.Config{
-			Ledger: ledger, Store: store, Catalog: catalog, Curator: curator, Bucket: c.Config.AWS.Bucket,
+			Ledger: parts.Ledger, Store: parts.Store, Catalog: parts.Catalog, Curator: curator, Bucket: c.Config.AWS.Bucket,
 			Committed: c.Config.AWS.Queue == "",
 			Keep:      c.Config.Curate.KeepSnapshots, Clock: c.Clock, Done: tables.Reports(c, metrics), Log: c.Log,
 		}), nil

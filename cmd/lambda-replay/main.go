@@ -25,19 +25,11 @@ import (
 
 func main() {
 	cloud.Start(func(_ context.Context, c *cloud.Cloud) (lambda.Handler, error) {
-		ledger, err := c.Ledger()
-		if err != nil {
-			return nil, err
-		}
-		store, err := c.Store()
+		parts, err := tables.Open(c)
 		if err != nil {
 			return nil, err
 		}
 		handed, err := c.Handed()
-		if err != nil {
-			return nil, err
-		}
-		rebuilder, err := tables.Rebuilder(c)
 		if err != nil {
 			return nil, err
 		}
@@ -59,10 +51,10 @@ func main() {
 		}
 		batches := ingest.New(ingest.Config{Handed: handed, Unpack: cloud.Unpacking(), Log: c.Log})
 		return replay.New(replay.Config{
-			Ledger: ledger, Store: store, Lines: raw.NewReader(store, nil),
-			Target: stage.ToStream(stream, c.Clock), Rebuilder: rebuilder,
+			Ledger: parts.Ledger, Store: parts.Store, Lines: parts.Lines,
+			Target: stage.ToStream(stream, c.Clock), Rebuilder: parts.Rebuilder(),
 			Drain: &replay.Drain{
-				Store: store, Prefix: lake.Key(c.Config.AWS.Failed), Bucket: c.Config.AWS.Bucket,
+				Store: parts.Store, Prefix: lake.Key(c.Config.AWS.Failed), Bucket: c.Config.AWS.Bucket,
 				Batch: batches.Settle, Stream: stream, Handed: handed,
 				Misplaced: firehose.ErrorRoot, Direct: raw.NewWriter(gz, nil), Sources: sources, Log: c.Log,
 			},

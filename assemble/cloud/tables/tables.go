@@ -8,22 +8,40 @@ import (
 
 	"github.com/eventlake/lake"
 	"github.com/eventlake/lake/assemble/cloud"
+	"github.com/eventlake/lake/aws/dynamodb"
 	"github.com/eventlake/lake/aws/glue"
+	"github.com/eventlake/lake/aws/s3"
 	"github.com/eventlake/lake/config"
 	"github.com/eventlake/lake/curate"
 	"github.com/eventlake/lake/raw"
 	"github.com/eventlake/lake/replay"
 )
 
-// Catalog is the Glue Data Catalog.
-func Catalog(c *cloud.Cloud) (*glue.Catalog, error) {
-	store, err := c.Store()
-	if err != nil {
-		return nil, err
+// Parts are what tables are made with.
+type Parts struct {
+	Ledger  *dynamodb.Ledger
+	Store   *s3.Store
+	Catalog *glue.Catalog // the Glue Data Catalog
+	Lines   *raw.Reader
+
+	cloud *cloud.Cloud
+}
+
+// Open makes the parts; ErrInvalid with a hint when the configuration names too
+// little.
+func Open(c *cloud.Cloud) (p Parts, err error) {
+	p.cloud = c
+	if p.Ledger, err = c.Ledger(); err != nil {
+		return p, err
 	}
-	return glue.New(glue.NewClient(c.AWS), store, glue.Options{
+	if p.Store, err = c.Store(); err != nil {
+		return p, err
+	}
+	p.Lines = raw.NewReader(p.Store, nil)
+	p.Catalog, err = glue.New(glue.NewClient(c.AWS), p.Store, glue.Options{
 		Database: c.Config.AWS.GlueDatabase, Root: "s3://" + c.Config.AWS.Bucket, Clock: c.Clock, Logger: c.Log,
 	})
+	return p, err
 }
 
 // limits are those of the configuration.
@@ -40,40 +58,21 @@ func limits(cfg config.Config) curate.Limits {
 
 // Curator is the curate stage. Every event is compared with the ids that its
 // day holds: a delivery service repeats, and claims expire.
-func Curator(c *cloud.Cloud) (*curate.Curator, error) {
-	ledger, err := c.Ledger()
-	if err != nil {
-		return nil, err
-	}
-	store, err := c.Store()
-	if err != nil {
-		return nil, err
-	}
-	catalog, err := Catalog(c)
-	if err != nil {
-		return nil, err
-	}
+func (p *Parts) Curator() (*curate.Curator, error) {
+	c := p.cloud
 	return curate.New(curate.Config{
-		Backlog: ledger, Store: store, Catalog: catalog, Lines: raw.NewReader(store, nil),
+		Backlog: p.Ledger, Store: p.Store, Catalog: p.Catalog, Lines: p.Lines,
 		Limits: limits(c.Config), Interval: c.Config.Curate.Interval, LateAfter: 0, Clock: c.Clock, Logger: c.Log,
 	})
 }
 
-// Rebuilder makes tables again from every raw object. Nothing keeps other
-// writers off a table: of two commits one wins, and the loser is done again.
-// lambda-replay gives it a ledger.
-func Rebuilder(c *cloud.Cloud) (*replay.Rebuilder, error) {
-	store, err := c.Store()
-	if err != nil {
-		return nil, err
-	}
-	catalog, err := Catalog(c)
-	if err != nil {
-		return nil, err
-	}
+// Rebuilder makes tables again from every raw object, when lambda-replay has
+// given it a ledger. Nothing keeps other writers off a table: of two commits one
+// wins, and the loser is done again.
+func (p *Parts) Rebuilder() *replay.Rebuilder {
 	return &replay.Rebuilder{
-		Catalog:   catalog,
+		Catalog:   p.Catalog,
 		Exclusive: func(context.Context, lake.TableName) (func(), error) { return func() {}, nil },
-		Build:     curate.BuildConfig{Store: store, Lines: raw.NewReader(store, nil), Limits: limits(c.Config)},
-	}, nil
+		Build:     curate.BuildConfig{Store: p.Store, Lines: p.Lines, Limits: limits(p.cloud.Config)},
+	}
 }
