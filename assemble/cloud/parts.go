@@ -100,10 +100,20 @@ func (c *Cloud) sink(gz *raw.Compressor) (lake.Sink, error) {
 const lineMemory = 32 << 20
 
 // Handed is the ingest stage for batches that are handed over.
+func (c *Cloud) Handed() (*ingest.Handed, error) {
+	cores, err := c.cores(lineMemory, c.sink)
+	if err != nil {
+		return nil, err
+	}
+	return ingest.NewHanded(cores, c.ledger), nil
+}
+
+// cores returns what makes the ingest stage of a shard. All of them share the
+// sink and the memory for lines, in bytes, that is kept between flushes.
 //
 // Names have no caps here: processes that admit names each for itself could
 // give the copies of an event different partitions.
-func (c *Cloud) Handed() (*ingest.Handed, error) {
+func (c *Cloud) cores(memory int, sink func(*raw.Compressor) (lake.Sink, error)) (func(lake.ShardID) *ingest.Core, error) {
 	ledger, err := c.Ledger()
 	if err != nil {
 		return nil, err
@@ -116,13 +126,13 @@ func (c *Cloud) Handed() (*ingest.Handed, error) {
 	if err != nil {
 		return nil, err
 	}
-	sink, err := c.sink(gz)
+	to, err := sink(gz)
 	if err != nil {
 		return nil, fmt.Errorf("where raw goes: %w", err)
 	}
 	names := ingest.NewNames(ingest.Caps{Types: math.MaxInt, Subtypes: math.MaxInt}, nil)
-	memory := raw.NewMemory(lineMemory)
-	return ingest.NewHanded(func(shard lake.ShardID) *ingest.Core {
-		return ingest.NewCore(shard, ledger, sources, names, sink, gz, memory)
-	}, ledger), nil
+	free := raw.NewMemory(memory)
+	return func(shard lake.ShardID) *ingest.Core {
+		return ingest.NewCore(shard, ledger, sources, names, to, gz, free)
+	}, nil
 }

@@ -3,7 +3,6 @@ package cloud
 import (
 	"cmp"
 	"context"
-	"math"
 	"time"
 
 	sdk "github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -32,20 +31,13 @@ func (c *Cloud) Work(ctx context.Context) error {
 	if err := c.check(ctx, p.checks()); err != nil {
 		return err
 	}
-	sources, err := c.Config.Transformers()
+	cores, err := c.cores(int(c.Config.Ingest.FlushSize), func(gz *raw.Compressor) (lake.Sink, error) { return raw.NewWriter(gz, nil), nil })
 	if err != nil {
 		return err
 	}
-	gz, err := c.Gzip()
-	if err != nil {
-		return err
-	}
-	memory := raw.NewMemory(int(c.Config.Ingest.FlushSize))
-	names := ingest.NewNames(ingest.Caps{Types: math.MaxInt, Subtypes: math.MaxInt}, nil) // see Handed
 	work := func(ctx context.Context, shard lake.ShardID) error {
 		begun := time.Now()
-		core := ingest.NewCore(shard, p.ledger, sources, names, raw.NewWriter(gz, nil), gz, memory)
-		err := ingest.NewWorker(core, p.stream, ingest.Options{
+		err := ingest.NewWorker(cores(shard), p.stream, ingest.Options{
 			FlushBytes: int64(c.Config.Ingest.FlushSize), FlushAge: c.Config.Ingest.FlushAge, Log: c.Log,
 		}).Run(ctx)
 		c.Log.Info("work on a shard ends", "shard", shard, "after", time.Since(begun).Round(time.Second))
