@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/eventlake/lake"
+	"github.com/eventlake/lake/assemble/curation"
 	"github.com/eventlake/lake/config"
 	"github.com/eventlake/lake/curate"
 	"github.com/eventlake/lake/ingest"
@@ -138,7 +139,7 @@ func (l *Local) stages(ctx context.Context) (err error) {
 	l.Names = ingest.NewNames(ingest.Caps{Types: cfg.Ingest.MaxTypes, Subtypes: cfg.Ingest.MaxSubtypes}, journal.Names())
 	l.Curator, err = curate.New(curate.Config{
 		Backlog: l.Ledger, Store: l.Store, Catalog: l.Catalog, Lines: raw.NewReader(l.Store, l.cache),
-		Limits: curateLimits(cfg), Interval: cfg.Curate.Interval, LateAfter: lateAfter(cfg),
+		Limits: curation.Limits(cfg.Curate), Interval: cfg.Curate.Interval, LateAfter: lateAfter(cfg),
 		Clock: l.Clock, Logger: l.Log, Registerer: l.Registry,
 	})
 	return err
@@ -208,17 +209,6 @@ func openStream(ctx context.Context, fsys disk.FS, cfg config.Config, log *slog.
 		Retention: cfg.Stream.Retention, RetainBytes: int64(cfg.Stream.RetainSize), Logger: log,
 		Free: func() (int64, error) { return disk.Free(cfg.Data) }, Reserve: int64(cfg.Limits.DiskFree),
 	})
-}
-
-func curateLimits(cfg config.Config) curate.Limits {
-	depth := cfg.Curate.Depth
-	if depth == 0 {
-		depth = -1 // 0 is curate's default; a configured 0 is no nesting
-	}
-	return curate.Limits{
-		Memory: int64(cfg.Curate.Memory), Columns: cfg.Curate.Columns, Depth: depth,
-		FileBytes: int64(cfg.Curate.FileSize), SmallFiles: cfg.Curate.CompactFiles,
-	}
 }
 
 // lateAfter is the age from which an event may be a copy of one whose claim

@@ -15,6 +15,7 @@ import (
 
 	"github.com/eventlake/lake"
 	"github.com/eventlake/lake/admin"
+	"github.com/eventlake/lake/assemble/front"
 	"github.com/eventlake/lake/collect"
 	"github.com/eventlake/lake/local/disk"
 	"github.com/eventlake/lake/serve"
@@ -68,15 +69,12 @@ func (l *Local) server(sql http.Handler) (*serve.Server, error) {
 	}
 	var authenticate api.Authenticator
 	if cfg.KeysRequired() {
-		authenticate = l.Authenticate
+		authenticate = front.Authenticator(l.Keys)
 	}
 	handler, err := collect.New(collect.Config{
 		Stream: l.Stream, Sources: l.Sources, Keys: authenticate, AnySource: authenticate == nil,
 		Pressure: l.pressure, Origins: cfg.CORS.Origins, Clock: l.Clock, Logger: l.Log, Registry: l.Registry,
-		Limits: collect.Limits{
-			Events: cfg.Limits.RequestEvents, Request: int64(cfg.Limits.RequestBytes), Memory: int64(cfg.Limits.Memory),
-			ReadTimeout: cfg.Limits.ReadTimeout, EventRate: float64(cfg.Limits.Rate),
-		},
+		Limits: front.Limits(cfg.Limits),
 	})
 	if err != nil {
 		return nil, err
@@ -91,15 +89,6 @@ func (l *Local) server(sql http.Handler) (*serve.Server, error) {
 		LocalOnly: authenticate == nil, Logger: l.Log, Registry: l.Registry,
 		Limits: serve.Limits{Idle: cfg.Limits.IdleTimeout},
 	})
-}
-
-// Authenticate finds the caller of a key, for api.Authenticator.
-func (l *Local) Authenticate(secret string) (api.Caller, error) {
-	k, err := l.Keys.Authenticate(secret)
-	if err != nil {
-		return api.Caller{}, err
-	}
-	return api.Caller{Key: k.ID, Source: k.Source, Role: api.Role(k.Role)}, nil
 }
 
 // pressure refuses new events while the disk is nearly full, so that those

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/eventlake/lake"
+	"github.com/eventlake/lake/assemble/curation"
 	"github.com/eventlake/lake/curate"
 	"github.com/eventlake/lake/replay"
 )
@@ -55,6 +56,6 @@ func (l *Local) opRebuild(ctx context.Context, o replay.RebuildOptions, emit fun
 func (l *Local) rebuilder() *replay.Rebuilder {
 	return &replay.Rebuilder{
 		Ledger: l.Ledger, Catalog: l.Catalog, Exclusive: l.Curator.Exclusive,
-		Build: curate.BuildConfig{Store: l.Store, Lines: l.Lines, Limits: curateLimits(l.Config), LateAfter: lateAfter(l.Config)},
+		Build: curate.BuildConfig{Store: l.Store, Lines: l.Lines, Limits: curation.Limits(l.Config.Curate), LateAfter: lateAfter(l.Config)},
 	}
 }

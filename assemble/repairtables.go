@@ -7,6 +7,7 @@ import (
 	"log/slog"
 
 	"github.com/eventlake/lake"
+	"github.com/eventlake/lake/assemble/curation"
 	"github.com/eventlake/lake/config"
 	"github.com/eventlake/lake/curate"
 	"github.com/eventlake/lake/local/catalog"
@@ -91,7 +92,7 @@ func takeIn(ctx context.Context, cfg config.Config, c lake.Catalog, late lateTab
 	}
 	s := store.New(disk.OS{}, cfg.Data)
 	built, err := curate.Build(ctx, curate.BuildConfig{
-		Store: s, Lines: raw.NewReader(s, nil), Limits: curateLimits(cfg), LateAfter: lateAfter(cfg),
+		Store: s, Lines: raw.NewReader(s, nil), Limits: curation.Limits(cfg.Curate), LateAfter: lateAfter(cfg),
 		Table: late.name, Location: t.Location, Files: late.files, After: t.Consumed,
 		Keep: t.Schema, Grow: t.Snapshot != 0, Known: t.Files,
 	})

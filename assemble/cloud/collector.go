@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"github.com/eventlake/lake"
+	"github.com/eventlake/lake/assemble/front"
 	"github.com/eventlake/lake/collect"
 	"github.com/eventlake/lake/local/disk"
 	"github.com/eventlake/lake/local/keys"
@@ -31,10 +32,7 @@ func (c *Cloud) Collector(ctx context.Context) (http.Handler, error) {
 	h, err := collect.New(collect.Config{
 		Stream: stream, Sources: sources, Keys: authenticate, AnySource: authenticate == nil,
 		Origins: cfg.CORS.Origins, Clock: c.Clock, Logger: c.Log,
-		Limits: collect.Limits{
-			Events: cfg.Limits.RequestEvents, Request: int64(cfg.Limits.RequestBytes), Memory: int64(cfg.Limits.Memory),
-			ReadTimeout: cfg.Limits.ReadTimeout, EventRate: float64(cfg.Limits.Rate),
-		},
+		Limits: front.Limits(cfg.Limits),
 	})
 	if err != nil {
 		return nil, err
@@ -67,11 +65,5 @@ func (c *Cloud) authenticator(ctx context.Context) (api.Authenticator, error) {
 	if err != nil {
 		return nil, fmt.Errorf("keys of %s: %w", c.Config.AWS.Keys, err)
 	}
-	return func(secret string) (api.Caller, error) {
-		k, err := known.Authenticate(secret)
-		if err != nil {
-			return api.Caller{}, err
-		}
-		return api.Caller{Key: k.ID, Source: k.Source, Role: api.Role(k.Role)}, nil
-	}, nil
+	return front.Authenticator(known), nil
 }

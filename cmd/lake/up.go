@@ -14,6 +14,7 @@ import (
 
 	"github.com/eventlake/lake"
 	"github.com/eventlake/lake/assemble"
+	"github.com/eventlake/lake/assemble/front"
 	"github.com/eventlake/lake/config"
 	"github.com/eventlake/lake/local/duckdb"
 	"github.com/eventlake/lake/local/keys"
@@ -113,7 +114,7 @@ func openEngine(ctx context.Context, cfg config.Config, catalog lake.Catalog, lo
 func sqlHandler(l *assemble.Local, engine *duckdb.Engine) http.Handler {
 	var authenticate api.Authenticator
 	if l.Config.KeysRequired() {
-		authenticate = l.Authenticate
+		authenticate = front.Authenticator(l.Keys)
 	}
 	limits := query.Limits{
 		Rows: int64(l.Config.Query.Rows), Timeout: l.Config.Query.Timeout, Concurrent: l.Config.Query.Concurrent,

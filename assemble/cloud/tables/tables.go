@@ -8,10 +8,10 @@ import (
 
 	"github.com/eventlake/lake"
 	"github.com/eventlake/lake/assemble/cloud"
+	"github.com/eventlake/lake/assemble/curation"
 	"github.com/eventlake/lake/aws/dynamodb"
 	"github.com/eventlake/lake/aws/glue"
 	"github.com/eventlake/lake/aws/s3"
-	"github.com/eventlake/lake/config"
 	"github.com/eventlake/lake/curate"
 	"github.com/eventlake/lake/raw"
 	"github.com/eventlake/lake/replay"
@@ -44,25 +44,13 @@ func Open(c *cloud.Cloud) (p Parts, err error) {
 	return p, err
 }
 
-// limits are those of the configuration.
-func limits(cfg config.Config) curate.Limits {
-	depth := cfg.Curate.Depth
-	if depth == 0 {
-		depth = -1 // 0 is curate's default; a configured 0 is no nesting
-	}
-	return curate.Limits{
-		Memory: int64(cfg.Curate.Memory), Columns: cfg.Curate.Columns, Depth: depth,
-		FileBytes: int64(cfg.Curate.FileSize), SmallFiles: cfg.Curate.CompactFiles,
-	}
-}
-
 // Curator is the curate stage. Every event is compared with the ids that its
 // day holds: a delivery service repeats, and claims expire.
 func (p *Parts) Curator() (*curate.Curator, error) {
 	c := p.cloud
 	return curate.New(curate.Config{
 		Backlog: p.Ledger, Store: p.Store, Catalog: p.Catalog, Lines: p.Lines,
-		Limits: limits(c.Config), Interval: c.Config.Curate.Interval, LateAfter: 0, Clock: c.Clock, Logger: c.Log,
+		Limits: curation.Limits(c.Config.Curate), Interval: c.Config.Curate.Interval, LateAfter: 0, Clock: c.Clock, Logger: c.Log,
 	})
 }
 
@@ -73,6 +61,6 @@ func (p *Parts) Rebuilder() *replay.Rebuilder {
 	return &replay.Rebuilder{
 		Catalog:   p.Catalog,
 		Exclusive: func(context.Context, lake.TableName) (func(), error) { return func() {}, nil },
-		Build:     curate.BuildConfig{Store: p.Store, Lines: p.Lines, Limits: limits(p.cloud.Config)},
+		Build:     curate.BuildConfig{Store: p.Store, Lines: p.Lines, Limits: curation.Limits(p.cloud.Config.Curate)},
 	}
 }
