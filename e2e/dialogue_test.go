@@ -19,7 +19,8 @@ var update = flag.Bool("update", false, "write the dialogues in testdata anew")
 // TestDialogues plays testdata/*.txt against the binary: what a user types and
 // what the lake says, in one place and to be read as an example. In a file
 //
-//	$ lake ARGS           runs a command; "| keys" behind it lists the keys of its JSON
+//	$ lake ARGS           runs a command; "| lake ARGS" behind it gets what it says,
+//	                      "| keys" lists the keys of its JSON
 //	% put FILE            writes the lines below it that begin with "> "
 //	% start, stop         starts or stops a lake on ./lake-data
 //	% settle              waits until everything that was sent is in its table
@@ -112,11 +113,17 @@ var word = regexp.MustCompile(`"[^"]*"|'[^']*'|\S+`)
 func (d *dialogue) command(line string) {
 	d.t.Helper()
 	line, keys := strings.CutSuffix(line, " | keys")
-	args := word.FindAllString(line, -1)
-	for i := range args {
-		args[i] = strings.Trim(args[i], `"'`)
+	var out, errs string
+	var exit int
+	for part := range strings.SplitSeq(line, " | lake ") {
+		args := word.FindAllString(part, -1)
+		for i := range args {
+			args[i] = strings.Trim(args[i], `"'`)
+		}
+		var said string
+		out, said, exit = runIn(d.t, d.dir, []byte(out), args...)
+		errs += said
 	}
-	out, errs, exit := runIn(d.t, d.dir, nil, args...)
 	if keys {
 		out = jsonKeys(d.t, out)
 	}
@@ -141,6 +148,8 @@ var (
 	blanks   = regexp.MustCompile(`  +`)
 	dashes   = regexp.MustCompile(`───+`)
 	trailing = regexp.MustCompile(` +\n`)
+	secret   = regexp.MustCompile(`lk_[0-9a-f]{12}_[0-9a-f]{64}`)
+	keyID    = regexp.MustCompile(`\b[0-9a-f]{12}\b`)
 	metadata = regexp.MustCompile(`(metadata {11})[ 0-9]{10}`) // as many files as there were commits
 )
 
@@ -157,6 +166,7 @@ func (d *dialogue) normal(text string) string {
 	if volatile { // what was replaced had another width
 		text = dashes.ReplaceAllString(blanks.ReplaceAllString(text, "  "), "───")
 	}
+	text = keyID.ReplaceAllString(secret.ReplaceAllString(text, "lk_SECRET"), "0123456789ab")
 	text = metadata.ReplaceAllString(text, "$1         1")
 	return trailing.ReplaceAllString(text, "\n")
 }
