@@ -48,21 +48,35 @@ func main() {
 	flag.IntVar(&o.batch, "batch", 100, "events a POST")
 	flag.IntVar(&o.rate, "rate", 0, "events a second over all connections; 0: as many as the lake takes")
 	asJSON := flag.Bool("json", false, "print JSON")
+	in := flag.String("duckdb-in", "", "be the peer: read this NDJSON with DuckDB")
+	out := flag.String("duckdb-out", "", "and write this Parquet")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	if *in != "" {
+		err := duckdb(ctx, *in, *out)
+		stop()
+		exit(err)
+	}
 	r, err := measure(ctx, o)
+	if err == nil {
+		r.DuckDB, err = runPeer(ctx, o)
+	}
 	stop()
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "bench:", err)
-		os.Exit(1)
+		exit(err)
 	}
 	if *asJSON {
-		if err := json.NewEncoder(os.Stdout).Encode(r); err != nil {
-			os.Exit(1)
-		}
-		return
+		exit(json.NewEncoder(os.Stdout).Encode(r))
 	}
 	r.print(os.Stdout)
+}
+
+func exit(err error) {
+	if err == nil {
+		os.Exit(0)
+	}
+	fmt.Fprintln(os.Stderr, "bench:", err)
+	os.Exit(1)
 }
 
 // result is what a measurement shows. Times of the process are user + system.
@@ -86,11 +100,12 @@ type result struct {
 	Backlog      int64         `json:"backlog"` // events not yet in tables when sending ended
 	EventBytes   float64       `json:"event_bytes"`
 	CoresPercent float64       `json:"cores_percent"`
+	DuckDB       peer          `json:"duckdb"`
 }
 
 func (r *result) print(w io.Writer) {
 	row := func(what, format string, args ...any) {
-		fmt.Fprintf(w, "%-34s "+format+"\n", append([]any{what}, args...)...)
+		fmt.Fprintf(w, "%-37s "+format+"\n", append([]any{what}, args...)...)
 	}
 	row("events sent (average bytes)", "%d (%.0f)", r.Events, r.EventBytes)
 	row("CPU of the lake, us an event", "%.2f", r.CPUPerEvent)
@@ -102,6 +117,8 @@ func (r *result) print(w io.Writer) {
 	row("unique / duplicate", "%d / %d", r.Unique, r.Duplicate)
 	row("raw files", "%d", r.RawFiles)
 	row("POSTs made again", "%d", r.Refused)
+	row("DuckDB, file to Parquet, us an event", "%.2f, %d MB", r.DuckDB.CPUPerEvent, r.DuckDB.PeakRSS>>20)
+	row("the lake against that", "%s times the CPU", times(r.CPUPerEvent, r.DuckDB.CPUPerEvent))
 }
 
 func measure(ctx context.Context, o options) (r *result, err error) {
@@ -165,7 +182,7 @@ func (l *lakeProcess) load(ctx context.Context, o options, r *result) error {
 	var wg sync.WaitGroup
 	for c := range o.connections {
 		wg.Go(func() {
-			g := gen.New(gen.Options{Seed: uint64(c + 1), Events: 1 << 40, Duplicates: 0.05, Start: time.Now().Add(-48 * time.Hour), Span: 48 * time.Hour})
+			g := generator(c, time.Now())
 			var mine []time.Duration
 			var events, bytes, refused int64
 			var body []byte
@@ -201,6 +218,11 @@ func (l *lakeProcess) load(ctx context.Context, o options, r *result) error {
 	slices.Sort(acks)
 	r.AckP50, r.AckP99 = acks[len(acks)/2], acks[len(acks)*99/100]
 	return failed
+}
+
+// generator makes the events of one connection: 5 % of them twice, over two days.
+func generator(connection int, now time.Time) *gen.Generator {
+	return gen.New(gen.Options{Seed: uint64(connection + 1), Events: 1 << 40, Duplicates: 0.05, Start: now.Add(-48 * time.Hour), Span: 48 * time.Hour})
 }
 
 // visible measures the time from 202 to the row in SQL.
