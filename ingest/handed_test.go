@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
 
@@ -59,12 +60,12 @@ func (l *halfLedger) Claim(ctx context.Context, shard lake.ShardID, claims []lak
 type receiptBook map[string]lake.Receipt
 
 func (b receiptBook) Record(_ context.Context, r lake.Receipt) error {
-	b[fmt.Sprint(r.Shard, ":", r.First)] = r
+	b[fmt.Sprint(r.Shard, ":", r.First, "-", r.To)] = r
 	return nil
 }
 
 func (b receiptBook) sum() (t lake.Tally) {
-	for _, r := range b {
+	for _, r := range lake.Disjoint(slices.Collect(maps.Values(b))) {
 		for _, book := range r.Books {
 			t.Add(book)
 		}

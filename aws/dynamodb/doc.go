@@ -20,7 +20,7 @@
 //	commit#<shard>   <number>         one commit: w token, b content, or o the object that holds it
 //	checkpoint#<sh>  <number>         all commits up to this one, folded: b, or o
 //	curated          <shard>          p: the curated mark
-//	receipt#<shard>  <first position> b: what became of a batch that was handed over
+//	receipt#<shard>  <first>#<last>   b: what became of a batch that was handed over
 //	receipts         <hour>#<shard>   f: the first position of the hour, where reading begins
 //
 // A commit is one transaction that replaces the head, on condition that it is

@@ -36,6 +36,8 @@ var (
 	_ lake.Ledger   = (*Ledger)(nil)
 	_ lake.Backlog  = (*Ledger)(nil)
 	_ lake.Receipts = (*Ledger)(nil)
+
+	_ lake.ReceiptReader = (*Ledger)(nil)
 )
 
 // New returns the ledger on two tables that exist; see NewClient for the

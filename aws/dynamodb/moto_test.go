@@ -37,4 +37,5 @@ func TestContractOnMoto(t *testing.T) {
 	a.Position = kinesisPosition
 	ledgertest.Suite(t, a)
 	ledgertest.Backlog(t, a)
+	ledgertest.Receipts(t, a)
 }

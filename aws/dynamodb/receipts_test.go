@@ -1,7 +1,6 @@
 package dynamodb_test
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -93,26 +92,6 @@ func TestReceipts(t *testing.T) {
 	}
 }
 
-// TestAReceiptIsReplacedByThatOfItsRepeat: the batch comes again as a whole,
-// cut shorter, and as a whole after it came in parts.
-func TestAReceiptIsReplacedByThatOfItsRepeat(t *testing.T) {
-	l := dynamodb.New(fake(dynamodb.Options{}), dynamodb.Options{})
-	whole, front, back := receipt("a", 0, 10, 65), receipt("a", 0, 4, 59), receipt("a", 4, 10, 65)
-	next := receipt("a", 10, 20, 66)
-	record(t, l, next, whole, whole)
-	if got, want := between(t, l, 0, 120), short(whole, next); !slices.Equal(got, want) {
-		t.Fatalf("a repeat: %q, want %q", got, want)
-	}
-	record(t, l, front, back)
-	if got, want := between(t, l, 0, 120), short(front, back, next); !slices.Equal(got, want) {
-		t.Fatalf("in parts: %q, want %q", got, want)
-	}
-	record(t, l, whole)
-	if got, want := between(t, l, 0, 120), short(whole, next); !slices.Equal(got, want) {
-		t.Fatalf("whole again: %q, want %q", got, want)
-	}
-}
-
 // TestReadingReceiptsCostsWhatLiesInTheTime and not what is kept.
 func TestReadingReceiptsCostsWhatLiesInTheTime(t *testing.T) {
 	db := fake(dynamodb.Options{})
@@ -130,15 +109,6 @@ func TestReadingReceiptsCostsWhatLiesInTheTime(t *testing.T) {
 	// Pages of 7: the hours that follow, an hour of receipts and one of slack.
 	if pages := db.Calls("Query") - before; pages > 15 {
 		t.Errorf("%d pages were read", pages)
-	}
-}
-
-func TestReceiptsThatNameNoBatchAreRefused(t *testing.T) {
-	l := dynamodb.New(fake(dynamodb.Options{}), dynamodb.Options{})
-	for _, r := range []lake.Receipt{{First: position(1)}, {Shard: "a"}} {
-		if err := l.Record(t.Context(), r); !errors.Is(err, lake.ErrInvalid) {
-			t.Errorf("%+v: %v", r, err)
-		}
 	}
 }
 

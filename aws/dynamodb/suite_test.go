@@ -53,6 +53,7 @@ func TestContract(t *testing.T) {
 			a.Position = kinesisPosition
 			ledgertest.Suite(t, a)
 			ledgertest.Backlog(t, a)
+			ledgertest.Receipts(t, a)
 		})
 	}
 }

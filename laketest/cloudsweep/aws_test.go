@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"iter"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -29,7 +28,7 @@ type account struct {
 	catalog *memory.Catalog
 	gzip    *raw.Compressor
 
-	receipts    map[string]lake.Receipt // by shard and first record, as DynamoDB keys them
+	receipts    *memory.Receipts
 	checkpoints map[lake.ShardID]lake.Position
 	tries       map[lake.ShardID]int
 	buffered    map[lake.Partition][]byte // in the delivery service
@@ -46,7 +45,7 @@ func newAccount(seed uint64) (*account, error) {
 	a := &account{
 		rng: rand.New(rand.NewPCG(seed, 7)), now: lake.SystemClock().Hour(),
 		stream: memory.NewStream(2), ledger: memory.NewLedger(claimTTL), store: memory.NewStore(), catalog: memory.NewCatalog(),
-		receipts: map[string]lake.Receipt{}, checkpoints: map[lake.ShardID]lake.Position{}, tries: map[lake.ShardID]int{},
+		receipts: memory.NewReceipts(), checkpoints: map[lake.ShardID]lake.Position{}, tries: map[lake.ShardID]int{},
 		buffered: map[lake.Partition][]byte{},
 	}
 	a.begun = a.now
@@ -56,37 +55,6 @@ func newAccount(seed uint64) (*account, error) {
 }
 
 func (a *account) chance(p float64) bool { return a.rng.Float64() < p }
-
-// Record and Receipts are the receipts' table.
-func (a *account) Record(_ context.Context, r lake.Receipt) error {
-	a.receipts[string(r.Shard)+" "+r.First.String()] = r
-	return nil
-}
-
-func (a *account) Receipts(_ context.Context, from, to lake.Instant) iter.Seq2[lake.Receipt, error] {
-	return func(yield func(lake.Receipt, error) bool) {
-		var all []lake.Receipt
-		for _, r := range a.receipts {
-			all = append(all, r)
-		}
-		slices.SortFunc(all, func(x, y lake.Receipt) int {
-			if c := strings.Compare(string(x.Shard), string(y.Shard)); c != 0 {
-				return c
-			}
-			return x.First.Compare(y.First)
-		})
-		covered := map[lake.ShardID]lake.Position{}
-		for _, r := range all {
-			if !r.To.After(covered[r.Shard]) {
-				continue // its batch was handed over whole as well
-			}
-			covered[r.Shard] = r.To
-			if r.Time >= from && r.Time < to && !yield(r, nil) {
-				return
-			}
-		}
-	}
-}
 
 // delivery is the delivery service as a sink: it takes lines, some of them
 // twice, refuses some parts, and writes objects later.

@@ -134,5 +134,5 @@ type receipts struct {
 }
 
 func (r receipts) Record(ctx context.Context, receipt lake.Receipt) error {
-	return r.gate.Do("receipts.Record", func() error { return r.a.Record(ctx, receipt) })
+	return r.gate.Do("receipts.Record", func() error { return r.a.receipts.Record(ctx, receipt) })
 }

@@ -274,7 +274,7 @@ func (r *run) check(ctx context.Context) error {
 
 // balance is lambda-audit over the hours of the run.
 func (r *run) balance(ctx context.Context, records int64) error {
-	h := audit.New(audit.Config{Receipts: r.a, Stream: r.a.stream, Ledger: r.a.ledger, Store: r.a.store, Catalog: r.a.catalog,
+	h := audit.New(audit.Config{Receipts: r.a.receipts, Stream: r.a.stream, Ledger: r.a.ledger, Store: r.a.store, Catalog: r.a.catalog,
 		Lines: raw.NewReader(r.a.store, nil)})
 	to := r.a.now.Hour().Add(time.Hour)
 	out, err := h.Invoke(ctx, fmt.Appendf(nil, `{"stream":true,"from":%q,"to":%q}`, to.Add(-4*time.Hour), to))

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/eventlake/lake"
@@ -22,7 +21,7 @@ type auditor struct {
 	Config
 	report   *Report
 	books    books
-	receipts map[lake.ShardID][]lake.Receipt // in the order of their positions
+	receipts map[lake.ShardID][]lake.Receipt // disjoint, in the order of their positions
 	// ids are those that raw has of the hours, by table, with the number of
 	// rows that were found for each.
 	ids map[lake.TableName]map[lake.ID]int32
@@ -48,22 +47,23 @@ func (a *auditor) readReceipts(ctx context.Context) error {
 			return err
 		}
 		a.receipts[r.Shard] = append(a.receipts[r.Shard], r)
-		for _, t := range r.Books {
-			if a.holds(t.Hour) {
-				a.books.row(book(t.Source, t.Type, t.Hour)).Add(t)
-			}
-		}
 	}
-	for _, list := range a.receipts {
-		slices.SortFunc(list, func(x, y lake.Receipt) int { return x.First.Compare(y.First) })
+	for shard, all := range a.receipts {
+		a.receipts[shard] = lake.Disjoint(all)
+		for _, r := range a.receipts[shard] {
+			a.tally(r.Books)
+		}
 	}
 	return nil
 }
 
 // readBooks sums what workers have committed: they write no receipts, and pass
 // over nothing, since each commit begins where the last one ended.
-func (a *auditor) readBooks(journal lake.Journal) {
-	for _, t := range journal.Books() {
+func (a *auditor) readBooks(journal lake.Journal) { a.tally(journal.Books()) }
+
+// tally adds what books say of the hours.
+func (a *auditor) tally(books []lake.Tally) {
+	for _, t := range books {
 		if a.holds(t.Hour) {
 			a.books.row(book(t.Source, t.Type, t.Hour)).Add(t)
 		}

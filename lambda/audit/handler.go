@@ -9,7 +9,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"iter"
 	"log/slog"
 	"time"
 
@@ -17,14 +16,9 @@ import (
 	"github.com/eventlake/lake/raw"
 )
 
-// Receipts reads receipts by their time.
-type Receipts interface {
-	Receipts(ctx context.Context, from, to lake.Instant) iter.Seq2[lake.Receipt, error]
-}
-
 // Config is what a Handler works with.
 type Config struct {
-	Receipts Receipts
+	Receipts lake.ReceiptReader
 	Stream   lake.Stream // nil: the stream is not read again
 	Ledger   interface {
 		lake.Ledger
