@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 
 	"github.com/eventlake/lake"
@@ -21,8 +22,12 @@ const (
 // a file, in bytes.
 func BufferSize(f lake.File) int { return int(min(max(f.Bytes*unpacked, smallRead), largeRead)) }
 
-// EachLine opens a file and gives every line with its newline, of any length,
-// until each returns an error. The line is valid until each returns.
+// maxLine is the longest line in bytes: an event or a refused record as text,
+// with room for what is added. Longer ones are damage.
+const maxLine = 4 * lake.MaxBody
+
+// EachLine opens a file and gives every line with its newline, until each
+// returns an error. The line is valid until each returns.
 func (r *Reader) EachLine(ctx context.Context, f lake.File, each func(line []byte) error) (err error) {
 	in, err := r.Open(ctx, f)
 	if err != nil {
@@ -32,27 +37,32 @@ func (r *Reader) EachLine(ctx context.Context, f lake.File, each func(line []byt
 	return Lines(in, BufferSize(f), each)
 }
 
-// Lines gives every line of a text with its newline, of any length, until each
-// returns an error. The last may be without a newline. A line is valid until
-// each returns. buffer is for reading, in bytes.
+// Lines gives every line of a text with its newline, until each returns an
+// error. The last may be without a newline. A line is valid until each
+// returns. buffer is for reading, in bytes. A line of more than 40 MiB is
+// lake.ErrCorrupt.
 func Lines(in io.Reader, buffer int, each func(line []byte) error) error {
-	var line []byte
+	var long []byte // a line that is longer than the buffer
 	br := bufio.NewReaderSize(in, buffer)
 	for {
-		part, err := br.ReadSlice('\n')
-		line = append(line, part...)
-		if errors.Is(err, bufio.ErrBufferFull) {
+		line, err := br.ReadSlice('\n')
+		if len(long) > 0 || errors.Is(err, bufio.ErrBufferFull) {
+			long = append(long, line...)
+			line = long
+		}
+		switch {
+		case len(line) > maxLine:
+			return fmt.Errorf("a line of more than %d bytes: %w", maxLine, lake.ErrCorrupt)
+		case errors.Is(err, bufio.ErrBufferFull):
 			continue
-		}
-		if errors.Is(err, io.EOF) && len(line) == 0 {
+		case errors.Is(err, io.EOF) && len(line) == 0:
 			return nil
-		}
-		if err != nil && !errors.Is(err, io.EOF) {
+		case err != nil && !errors.Is(err, io.EOF):
 			return err
 		}
 		if err := each(line); err != nil {
 			return err
 		}
-		line = line[:0]
+		long = long[:0]
 	}
 }
