@@ -1,9 +1,6 @@
 package lake
 
-import (
-	"encoding/hex"
-	"fmt"
-)
+import "encoding/hex"
 
 // ID is the 128-bit identity of an event: a hash over its source and the id
 // that the producer gave it (or, for a weak id, over the canonical body). Two
@@ -12,18 +9,6 @@ type ID [16]byte
 
 // String is the id as 32 lower-case hex digits.
 func (id ID) String() string { return hex.EncodeToString(id[:]) }
-
-// ParseID reads what String wrote.
-func ParseID(s string) (ID, error) {
-	var id ID
-	if len(s) != 2*len(id) {
-		return id, fmt.Errorf("id %q: %w", s, ErrInvalid)
-	}
-	if _, err := hex.Decode(id[:], []byte(s)); err != nil {
-		return id, fmt.Errorf("id %q: %w", s, ErrInvalid)
-	}
-	return id, nil
-}
 
 // SourceID names where events come from: an app, a server, a feed. A write key
 // belongs to one source and a source has one mapping. Allowed: a-z, 0-9, '-',

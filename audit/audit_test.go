@@ -233,7 +233,13 @@ func TestReplayedEventsAreAllDuplicates(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 	var b strings.Builder
-	if _, err := replay.Publish(t.Context(), raw.NewReader(l.store, nil), files, replay.Range{}, replay.Pace{}, replay.ToWriter(&b), nil); err != nil {
+	lines := replay.TargetFunc(func(_ context.Context, events []lake.Event) error {
+		for _, e := range events {
+			b.WriteString(string(e.Body) + "\n")
+		}
+		return nil
+	})
+	if _, err := replay.Publish(t.Context(), raw.NewReader(l.store, nil), files, replay.Range{}, replay.Pace{}, lines, nil); err != nil {
 		t.Fatal(err)
 	}
 	for _, id := range []string{"1", "2", "3"} {

@@ -2,7 +2,6 @@ package replay
 
 import (
 	"context"
-	"io"
 
 	"github.com/eventlake/lake"
 )
@@ -22,20 +21,6 @@ func (t streamTarget) Publish(ctx context.Context, events []lake.Event) error {
 		events[i].Received = now
 	}
 	return t.stream.Append(ctx, events)
-}
-
-// ToWriter publishes as NDJSON.
-func ToWriter(w io.Writer) Target { return writerTarget{w} }
-
-type writerTarget struct{ w io.Writer }
-
-func (t writerTarget) Publish(_ context.Context, events []lake.Event) error {
-	var out []byte
-	for i := range events {
-		out = append(append(out, events[i].Body...), '\n')
-	}
-	_, err := t.w.Write(out)
-	return err
 }
 
 // TargetFunc makes a target of a function.

@@ -20,7 +20,6 @@ import (
 // misplaced is a record that Firehose could not place, as it writes it below
 // its error prefix ("Data delivery failure handling" in its developer guide).
 type misplaced struct {
-	Code string `json:"errorCode"`
 	Data []byte `json:"rawData"`
 }
 

@@ -95,9 +95,10 @@ func report(b *testing.B, l *ledger.Ledger, ids uint64, used time.Duration) {
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(ids), "ns/id")
 	b.ReportMetric(float64((cpu(b)-used).Nanoseconds())/float64(ids), "cpu-ns/id")
 	s := l.Stats()
+	cold := float64(max(s.ColdClaims, 1))
 	b.ReportMetric(float64(s.HotBytes)/1e6, "hotMB")
-	b.ReportMetric(s.ColdBytesPerClaim(), "coldB/id")
-	b.ReportMetric(s.DiskBytesPerClaim(), "diskB/id")
+	b.ReportMetric(float64(s.ColdBytes)/cold, "coldB/id")
+	b.ReportMetric(float64(s.RunBytes)/cold, "diskB/id")
 	b.ReportMetric(float64(s.Runs), "runs")
 	b.ReportMetric(float64(s.ColdClaims)/1e6, "Mcold")
 }

@@ -58,22 +58,6 @@ type Stats struct {
 	Snapshot  int64 `json:"snapshot_bytes"`
 }
 
-// HotBytesPerClaim is the memory that a claim takes while it is hot.
-func (s Stats) HotBytesPerClaim() float64 { return per(s.HotBytes, s.HotClaims) }
-
-// ColdBytesPerClaim is the memory that a claim takes once it is sealed.
-func (s Stats) ColdBytesPerClaim() float64 { return per(s.ColdBytes, s.ColdClaims) }
-
-// DiskBytesPerClaim is the space that a sealed claim takes on disk.
-func (s Stats) DiskBytesPerClaim() float64 { return per(s.RunBytes, s.ColdClaims) }
-
-func per(bytes, claims int64) float64 {
-	if claims == 0 {
-		return 0
-	}
-	return float64(bytes) / float64(claims)
-}
-
 // Stats returns the numbers of this moment.
 func (l *Ledger) Stats() Stats {
 	l.mu.Lock()

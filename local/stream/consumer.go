@@ -97,9 +97,6 @@ func validName(name string) error {
 	return nil
 }
 
-// Name is the consumer's name.
-func (c *Consumer) Name() string { return c.name }
-
 // Load returns the saved positions; lake.ErrNotFound when the consumer does not
 // exist. A shard that is not in the map begins at its oldest record.
 func (c *Consumer) Load(context.Context) (map[lake.ShardID]lake.Position, error) {
