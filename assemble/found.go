@@ -43,10 +43,12 @@ func findFiles(ctx context.Context, store lake.Store) (files []found, strange []
 			files = append(files, found{named, info.Key})
 		}
 	}
-	slices.SortFunc(files, func(a, b found) int {
-		return cmp.Or(a.Span.To.Compare(b.Span.To), a.Span.After.Compare(b.Span.After), cmp.Compare(a.key, b.key))
-	})
+	slices.SortFunc(files, byEnd)
 	return files, strange, nil
+}
+
+func byEnd(a, b found) int {
+	return cmp.Or(a.Span.To.Compare(b.Span.To), a.Span.After.Compare(b.Span.After), cmp.Compare(a.key, b.key))
 }
 
 // contents is what one found file holds.
@@ -201,9 +203,7 @@ func (r *fileReader) settleOverlaps(ctx context.Context, files []found, gz *raw.
 			}
 		}
 	}
-	slices.SortFunc(kept, func(a, b found) int {
-		return cmp.Or(a.Span.To.Compare(b.Span.To), a.Span.After.Compare(b.Span.After), cmp.Compare(a.key, b.key))
-	})
+	slices.SortFunc(kept, byEnd)
 	return kept, dropped, nil
 }
 
