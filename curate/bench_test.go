@@ -92,7 +92,12 @@ func BenchmarkSplit(b *testing.B) {
 	perEvent(b, len(lines), before)
 }
 
-func BenchmarkParquet(b *testing.B) {
+func BenchmarkParquet(b *testing.B) { benchParquet(b, false) }
+
+// BenchmarkFiltered is the same with Bloom filters over the ids.
+func BenchmarkFiltered(b *testing.B) { benchParquet(b, true) }
+
+func benchParquet(b *testing.B, filtered bool) {
 	lines, _ := benchLines(benchRows)
 	s := shred.New(lake.Schema{}, lake.Schema{}, shred.Limits{Columns: 1000, Depth: 5, Width: 200})
 	var f raw.Fields
@@ -117,6 +122,9 @@ func BenchmarkParquet(b *testing.B) {
 		w, err := parquetfile.NewWriter(io.Discard, enc, schema.Columns, nil)
 		if err != nil {
 			b.Fatal(err)
+		}
+		if filtered {
+			w.FilterOn(1)
 		}
 		w.BeginRowGroup(len(lines))
 		if err := s.Each(func(_ int, c *column.Chunk) error { return w.Column(c) }); err != nil {

@@ -73,7 +73,7 @@ func Build(ctx context.Context, c BuildConfig) (Built, error) {
 		start = c.Keep
 	}
 	b := &builder{
-		store: c.Store, lines: c.Lines, limits: l, lateAfter: c.LateAfter, filters: newFilters(filterBytes),
+		store: c.Store, lines: c.Lines, limits: l, lateAfter: c.LateAfter, filters: newFilters(filterLimit(l)),
 		table: c.Table, location: c.Location, attempt: attempt, enc: enc,
 		shred: shred.New(start, c.Keep, shred.Limits{Columns: l.Columns, Depth: l.Depth, Width: l.Width}),
 		known: byDay(c.Known), after: c.After, upto: c.Upto, schema: start,

@@ -111,7 +111,7 @@ func (b *builder) line(ctx context.Context, f lake.File, line []byte) error {
 		day := fields.Created.Day()
 		if len(b.known[day]) > 0 {
 			b.deferred.add(day, fields.ID, book(f, fields), line)
-			if b.deferred.full() {
+			if b.deferred.full(b.limits.Memory) {
 				return b.settle(ctx)
 			}
 			return nil

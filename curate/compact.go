@@ -220,7 +220,7 @@ func (c *Curator) compactDay(ctx context.Context, name lake.TableName, files []l
 	if err != nil {
 		return err
 	}
-	m, err := newMerger(c.config, c.mergeEnc, t, files)
+	m, err := newMerger(c.config, c.mergeEnc, c.filters, t, files)
 	if err != nil {
 		return err
 	}

@@ -40,7 +40,7 @@ type Config struct {
 
 // Limits bound work, memory and the width of tables. Zero means the default.
 type Limits struct {
-	Memory     int64 // bytes of rows not yet in a file; default 256 MiB, at most 2 GiB
+	Memory     int64 // bytes of rows not yet in a file; default 256 MiB, at most 2 GiB; filters over ids that are compared with take up to half as much
 	CycleBytes int64 // compressed raw bytes one cycle takes in; default 64 MiB
 	Columns    int   // leaf columns of a table; default 1,000
 	Depth      int   // nesting of structs and lists; default 5, negative: none

@@ -42,8 +42,9 @@ type Report struct {
 	Conflicts      int64 `json:"conflicts"`       // values that went to a sibling column
 }
 
-// filterBytes bounds the filters over ids that are kept for late events.
-const filterBytes = 64 * mib
+// filterLimit bounds the filters over ids that are kept between comparisons, in
+// bytes.
+func filterLimit(l Limits) int { return int(l.Memory / 2) }
 
 // New checks the configuration and returns a Curator that has done nothing yet.
 func New(c Config) (*Curator, error) {
@@ -63,7 +64,7 @@ func New(c Config) (*Curator, error) {
 		return nil, err
 	}
 	return &Curator{
-		config: c, wake: make(chan struct{}, 1), hurry: make(chan struct{}, 1), filters: newFilters(filterBytes), metrics: m, enc: enc, mergeEnc: mergeEnc,
+		config: c, wake: make(chan struct{}, 1), hurry: make(chan struct{}, 1), filters: newFilters(filterLimit(c.Limits)), metrics: m, enc: enc, mergeEnc: mergeEnc,
 		spares: map[lake.TableName]spare{}, tables: map[lake.TableName]lake.Table{}, locks: map[lake.TableName]chan struct{}{},
 	}, nil
 }

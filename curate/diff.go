@@ -262,7 +262,7 @@ func (x *dayDiff) details(ctx context.Context, s side) error {
 func (x *dayDiff) groups(ctx context.Context, s side, fn func(pf *parquetfile.File, group, rows int) error) error {
 	system := column.Leaves(&lake.Schema{Columns: lake.SystemColumns()})
 	for _, f := range s.files {
-		err := withFile(ctx, x.store, f, true, func(pf *parquetfile.File) error {
+		err := withFile(ctx, x.store, f, func(pf *parquetfile.File) error {
 			for group, rows := range pf.Groups() {
 				x.ids.Reset()
 				x.types.Reset()

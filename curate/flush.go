@@ -99,6 +99,7 @@ func (b *builder) encode(days []lake.Day, to []uint32, rows int) ([]part, error)
 		if err != nil {
 			return nil, err
 		}
+		w.FilterOn(idColumn)
 		w.BeginRowGroup(counts[i])
 		p.writer = w
 	}
@@ -156,5 +157,8 @@ func (p *part) store(ctx context.Context, b *builder) (lake.DataFile, error) {
 		return lake.DataFile{}, fmt.Errorf("write %s: %w", key, err)
 	}
 	p.data = bytes.Buffer{}
+	if b.lateAfter == 0 { // the next cycle asks for them
+		b.filters.put(&fileFilter{key: key, groups: p.writer.Filters(), parts: true})
+	}
 	return lake.DataFile{Key: key, Day: p.day, Rows: rows, Bytes: size, Columns: stats}, nil
 }

@@ -153,7 +153,8 @@ func (r *rig) table(name lake.TableName) lake.Table {
 	return t
 }
 
-// query runs SQL over the table's files with DuckDB; the files are the view t.
+// query runs SQL over the table's files with DuckDB; the files are the view t,
+// and their names the variable files.
 func (r *rig) query(table lake.Table, query string) []string {
 	r.t.Helper()
 	dir := r.t.TempDir()
@@ -183,6 +184,9 @@ func (r *rig) query(table lake.Table, query string) []string {
 		}
 	}()
 	db.SetMaxOpenConns(1)
+	if _, err := db.Exec("set variable files = [" + strings.Join(names, ",") + "]"); err != nil {
+		r.t.Fatal(err)
+	}
 	view := "create view t as select * from read_parquet([" + strings.Join(names, ",") + "], union_by_name=true)"
 	if _, err := db.Exec(view); err != nil {
 		r.t.Fatal(err)

@@ -22,6 +22,7 @@ type merger struct {
 	files    []lake.DataFile
 	attempt  string
 	enc      *parquetfile.Encoder
+	filters  *filters
 	leaves   []column.Leaf
 	columns  []lake.Column // the top-level columns that a file has
 	width    int64         // uncompressed bytes of a row, about
@@ -47,12 +48,12 @@ type rowRef struct {
 	row     uint32
 }
 
-func newMerger(c Config, enc *parquetfile.Encoder, t lake.Table, files []lake.DataFile) (*merger, error) {
+func newMerger(c Config, enc *parquetfile.Encoder, known *filters, t lake.Table, files []lake.DataFile) (*merger, error) {
 	attempt, err := newAttempt()
 	if err != nil {
 		return nil, err
 	}
-	return &merger{config: c, table: t, files: files, attempt: attempt, enc: enc}, nil
+	return &merger{config: c, table: t, files: files, attempt: attempt, enc: enc, filters: known}, nil
 }
 
 func (m *merger) run(ctx context.Context) (err error) {
@@ -209,12 +210,21 @@ func (m *merger) writeFile(ctx context.Context, rows []rowRef) error {
 	key := lake.Key(fmt.Sprintf("%s/day=%s/%s%s-%04d.parquet", dataDir(m.table.Name, m.table.Location),
 		m.files[0].Day, sortedPrefix, m.attempt, len(m.added)))
 	f := lake.DataFile{Key: key, Day: m.files[0].Day}
-	_, err := m.config.Store.Create(ctx, key, func(w io.Writer) (err error) {
-		f.Rows, f.Bytes, f.Columns, err = m.encode(ctx, w, rows)
+	filter := &fileFilter{key: key, parts: true}
+	_, err := m.config.Store.Create(ctx, key, func(out io.Writer) error {
+		w, err := m.encode(ctx, out, rows)
+		if err != nil {
+			return err
+		}
+		filter.groups = w.Filters()
+		f.Rows, f.Bytes, f.Columns, err = w.Close()
 		return err
 	})
 	if err != nil {
 		return fmt.Errorf("write %s: %w", key, err)
+	}
+	if m.config.LateAfter == 0 {
+		m.filters.put(filter)
 	}
 	m.added = append(m.added, f)
 	return nil
@@ -223,11 +233,12 @@ func (m *merger) writeFile(ctx context.Context, rows []rowRef) error {
 // maxGroupRows bounds a row group, so that readers can skip parts of a file.
 const maxGroupRows = 1 << 20
 
-func (m *merger) encode(ctx context.Context, out io.Writer, rows []rowRef) (int64, int64, []lake.ColumnStat, error) {
+func (m *merger) encode(ctx context.Context, out io.Writer, rows []rowRef) (*parquetfile.Writer, error) {
 	w, err := parquetfile.NewWriter(out, m.enc, m.columns, footerMeta(m.table.Name, m.table.Schema.LastID))
 	if err != nil {
-		return 0, 0, nil, err
+		return nil, err
 	}
+	w.FilterOn(idColumn)
 	// One wide column may hold nearly all of a row, and it is there three times.
 	size := min(max(m.config.Limits.Memory/(4*m.width), 1), maxGroupRows)
 	for group := range slices.Chunk(rows, int(size)) {
@@ -235,20 +246,20 @@ func (m *merger) encode(ctx context.Context, out io.Writer, rows []rowRef) (int6
 		picks := m.pick(group)
 		for i := range m.leaves {
 			if err := ctx.Err(); err != nil {
-				return 0, 0, nil, err
+				return nil, err
 			}
 			if err := m.gather(&m.leaves[i], picks); err != nil {
-				return 0, 0, nil, err
+				return nil, err
 			}
 			if err := w.Column(&m.gathered); err != nil {
-				return 0, 0, nil, err
+				return nil, err
 			}
 		}
 		if err := w.EndRowGroup(); err != nil {
-			return 0, 0, nil, err
+			return nil, err
 		}
 	}
-	return w.Close()
+	return w, nil
 }
 
 // picks says which rows of each source a row group takes, and where each of

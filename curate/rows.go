@@ -29,7 +29,7 @@ type Row struct {
 func Rows(ctx context.Context, store lake.Store, f lake.DataFile) iter.Seq2[Row, error] {
 	return func(yield func(Row, error) bool) {
 		more := true
-		err := withFile(ctx, store, f, true, func(pf *parquetfile.File) error {
+		err := withFile(ctx, store, f, func(pf *parquetfile.File) error {
 			schema := lake.Schema{Columns: lake.SystemColumns()}
 			leaves := column.Leaves(&schema)
 			chunks := make([]column.Chunk, len(leaves))
@@ -80,9 +80,19 @@ func readLeaf(pf *parquetfile.File, group, rows int, l *column.Leaf, c *column.C
 }
 
 // withFile opens a data file, compares its size, rows and checksum, and closes
-// it after fn. The checksum may be left out for a file that was verified before
-// by this process.
-func withFile(ctx context.Context, store lake.Store, f lake.DataFile, verify bool, fn func(*parquetfile.File) error) (err error) {
+// it after fn.
+func withFile(ctx context.Context, store lake.Store, f lake.DataFile, fn func(*parquetfile.File) error) error {
+	return withObject(ctx, store, f, func(obj lake.Object) error {
+		pf, err := openWhole(obj, f, true)
+		if err != nil {
+			return err
+		}
+		return fn(pf)
+	})
+}
+
+// withObject opens a data file, compares its size, and closes it after fn.
+func withObject(ctx context.Context, store lake.Store, f lake.DataFile, fn func(lake.Object) error) (err error) {
 	obj, err := store.Open(ctx, f.Key)
 	if err != nil {
 		return fmt.Errorf("data file %s: %w", f.Key, err)
@@ -96,39 +106,50 @@ func withFile(ctx context.Context, store lake.Store, f lake.DataFile, verify boo
 	if obj.Size() != f.Bytes {
 		return fmt.Errorf("%d bytes, the catalog says %d: %w", obj.Size(), f.Bytes, lake.ErrCorrupt)
 	}
+	return fn(obj)
+}
+
+// openWhole compares the checksum over the whole file and its rows. The
+// checksum may be left out for a file that this process has verified before.
+func openWhole(obj lake.Object, f lake.DataFile, verify bool) (*parquetfile.File, error) {
 	if verify {
 		if err := parquetfile.Verify(obj, obj.Size()); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	pf, err := parquetfile.Open(obj, obj.Size())
 	if err != nil {
-		return err
+		return nil, err
 	}
+	return pf, checkRows(pf, f)
+}
+
+// openParts is for reading filters and ids only; nil for a file that has no
+// filters.
+func openParts(obj lake.Object, f lake.DataFile) (*parquetfile.File, error) {
+	pf, err := parquetfile.OpenParts(obj, obj.Size())
+	if err != nil || pf == nil {
+		return nil, err
+	}
+	return pf, checkRows(pf, f)
+}
+
+func checkRows(pf *parquetfile.File, f lake.DataFile) error {
 	if pf.Rows() != f.Rows {
 		return fmt.Errorf("%d rows, the catalog says %d: %w", pf.Rows(), f.Rows, lake.ErrCorrupt)
 	}
-	return fn(pf)
+	return nil
 }
 
-// eachID calls fn with the event_id of every row.
-func eachID(ctx context.Context, store lake.Store, f lake.DataFile, verify bool, fn func(lake.ID)) error {
-	return withFile(ctx, store, f, verify, func(pf *parquetfile.File) error {
-		schema := lake.Schema{Columns: lake.SystemColumns()}
-		leaf := column.Leaves(&schema)[0]
-		var c column.Chunk
-		for group, rows := range pf.Groups() {
-			c.Reset()
-			if err := readLeaf(pf, group, rows, &leaf, &c); err != nil {
-				return err
-			}
-			for i := range rows {
-				fn(parquetfile.ID(&c, i))
-			}
-			if err := ctx.Err(); err != nil {
-				return err
-			}
+// readIDs reads the event_ids of a row group. A file of parts is read no
+// further than that, and what is read is compared with its checksum.
+func readIDs(pf *parquetfile.File, parts bool, group, rows int) (*column.Chunk, error) {
+	if parts {
+		if err := pf.Load(group, idColumn); err != nil {
+			return nil, err
 		}
-		return nil
-	})
+	}
+	schema := lake.Schema{Columns: lake.SystemColumns()}
+	ids := &column.Chunk{}
+	return ids, readLeaf(pf, group, rows, &column.Leaves(&schema)[0], ids)
 }

@@ -16,15 +16,22 @@ type File struct {
 	file  *parquet.File
 	byID  map[lake.ColumnID]int
 	batch []parquet.Value
+
+	r     io.ReaderAt  // the next two are of files from OpenParts
+	parts []filterPart // their checksums
+	pages io.ReaderAt  // holds what Load read; nil: pages are read from the file
 }
 
 // Open reads the footer. A file that did not pass Verify in this process must
 // do so first: the decoder believes sizes and codecs, and damaged ones can ask
 // for all memory there is. Page checksums are compared again as pages are read;
 // damage is ErrCorrupt.
-func Open(r io.ReaderAt, size int64) (f *File, err error) {
+func Open(r io.ReaderAt, size int64) (*File, error) { return open(r, size) }
+
+func open(r io.ReaderAt, size int64, options ...parquet.FileOption) (f *File, err error) {
 	defer guard(&err)
-	pf, err := parquet.OpenFile(r, size, parquet.SkipBloomFilters(true), parquet.SkipPageIndex(true))
+	options = append(options, parquet.SkipBloomFilters(true), parquet.SkipPageIndex(true))
+	pf, err := parquet.OpenFile(r, size, options...)
 	if err != nil {
 		return nil, corrupt("%v", err)
 	}
@@ -79,7 +86,11 @@ func (f *File) Read(group int, l *column.Leaf, c *column.Chunk) (err error) {
 	if !ok {
 		return fmt.Errorf("parquet column %d: %w", l.ID, lake.ErrNotFound)
 	}
-	pages := f.file.RowGroups()[group].ColumnChunks()[i].Pages()
+	chunk := f.file.RowGroups()[group].ColumnChunks()[i]
+	pages := chunk.Pages()
+	if held, ok := chunk.(*parquet.FileColumnChunk); ok && f.pages != nil {
+		pages = held.PagesFrom(f.pages)
+	}
 	defer func() { err = errors.Join(err, pages.Close()) }()
 	for {
 		page, err := pages.ReadPage()
@@ -107,6 +118,13 @@ func (f *File) damaged(l *column.Leaf, err error) error {
 }
 
 func (f *File) page(p parquet.Page, l *column.Leaf, c *column.Chunk) error {
+	if l.Type == lake.TypeUUID && l.MaxDef == 0 && p.Type().Kind() == parquet.FixedLenByteArray && p.Type().Length() == 16 && p.Dictionary() == nil {
+		data := p.Data()
+		ids, _ := data.FixedLenByteArray()
+		c.Fixed = append(c.Fixed, ids...)
+		c.Slots += len(ids) / 16
+		return nil
+	}
 	values := p.Values()
 	for {
 		n, err := values.ReadValues(f.batch)

@@ -20,32 +20,61 @@ func corrupt(format string, args ...any) error {
 	return fmt.Errorf("parquet: %s: %w", fmt.Sprintf(format, args...), lake.ErrCorrupt)
 }
 
-// Verify reads the whole file and compares its checksum: ErrCorrupt when any
-// bit has changed since it was written.
-func Verify(r io.ReaderAt, size int64) error {
-	if size < int64(len(magic)+footerTail) {
-		return corrupt("%d bytes are too few", size)
+// digitsOf is where the footer has the checksum of the key; nil when it has
+// none. Keys of the metadata come after everything that events can name.
+func digitsOf(footer []byte, key string) []byte {
+	at := bytes.LastIndex(footer, []byte(key))
+	if at < 0 || at+len(key)+2+len(crcZeros) > len(footer) {
+		return nil
 	}
-	tail := make([]byte, footerTail)
-	if _, err := r.ReadAt(tail, size-footerTail); err != nil && err != io.EOF {
-		return err
+	return footer[at+len(key)+2:][:len(crcZeros)]
+}
+
+// readFooter reads the footer and what stands behind it, as one.
+func readFooter(r io.ReaderAt, size int64) (footer, tail []byte, err error) {
+	if size < int64(len(magic)+footerTail) {
+		return nil, nil, corrupt("%d bytes are too few", size)
+	}
+	tail = make([]byte, footerTail)
+	if err := readFull(r, tail, size-footerTail); err != nil {
+		return nil, nil, err
 	}
 	n := int64(binary.LittleEndian.Uint32(tail))
 	if string(tail[4:]) != magic || n > maxFooter || n > size-footerTail-int64(len(magic)) {
-		return corrupt("no footer at the end")
+		return nil, nil, corrupt("no footer at the end")
 	}
-	footer := make([]byte, n)
-	if _, err := r.ReadAt(footer, size-footerTail-n); err != nil && err != io.EOF {
+	both := make([]byte, n+footerTail)
+	if err := readFull(r, both, size-footerTail-n); err != nil {
+		return nil, nil, err
+	}
+	return both[:n], both[n:], nil
+}
+
+func readFull(r io.ReaderAt, p []byte, off int64) error {
+	n, err := r.ReadAt(p, off)
+	switch {
+	case n == len(p):
+		return nil
+	case err == io.EOF:
+		return corrupt("it ends at byte %d", off+int64(n))
+	}
+	return err
+}
+
+// Verify reads the whole file and compares its checksum: ErrCorrupt when any
+// bit has changed since it was written.
+func Verify(r io.ReaderAt, size int64) error {
+	footer, tail, err := readFooter(r, size)
+	if err != nil {
 		return err
 	}
-	at := bytes.LastIndex(footer, []byte(CRCKey))
-	if at < 0 || at+len(CRCKey)+2+len(crcZeros) > len(footer) {
+	digits := digitsOf(footer, CRCKey)
+	if digits == nil {
 		return corrupt("no checksum in the footer")
 	}
-	digits := footer[at+len(CRCKey)+2:][:len(crcZeros)]
 	want := string(digits)
 	copy(digits, crcZeros)
-	crc, err := checksum(r, size-footerTail-n)
+	crc, err := checksum(r, size-int64(len(footer)+len(tail)))
 	if err != nil {
 		return err
 	}
@@ -54,6 +83,23 @@ func Verify(r io.ReaderAt, size int64) error {
 		return corrupt("checksum is %s, the footer says %q", got, want)
 	}
 	return nil
+}
+
+// verifyFooter compares the footer's own checksum; has is false when it has
+// none. The footer stays as it is.
+func verifyFooter(footer []byte) (has bool, err error) {
+	zeroed := bytes.Clone(footer)
+	digits := digitsOf(zeroed, FooterKey)
+	if digits == nil {
+		return false, nil
+	}
+	want := string(digits)
+	copy(digits, crcZeros)
+	copy(digitsOf(zeroed, CRCKey), crcZeros)
+	if got := fmt.Sprintf("%08x", crc32.Checksum(zeroed, castagnoli)); got != want {
+		return true, corrupt("the footer's checksum is %s, it says %q", got, want)
+	}
+	return true, nil
 }
 
 // checksum is over the first size bytes.

@@ -6,10 +6,14 @@
 // of few values have a dictionary, and the key-value metadata holds CRCKey with
 // the CRC-32C of all bytes of the file, the checksum's own eight digits counted
 // as zeros. So a flipped bit anywhere is found, in the footer too.
+//
+// A file may have Bloom filters over one uuid column, one a row group. Then it
+// can be read in parts: FooterKey holds the CRC-32C of the footer (both
+// checksums counted as zeros), and PartsKey, for each row group, those of the
+// filter and of the column's pages.
 package parquetfile
 
 import (
-	"bytes"
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
@@ -45,6 +49,7 @@ type Writer struct {
 	crc    uint32
 	offset int64
 	meta   []Meta
+	filter filterWriter
 
 	columns []lake.Column
 	leaves  []column.Leaf
@@ -85,6 +90,7 @@ func (w *Writer) Size() int64 { return w.offset }
 func (w *Writer) write(b []byte) error {
 	n, err := w.out.Write(b)
 	w.crc = crc32.Update(w.crc, castagnoli, b[:n])
+	w.filter.see(b[:n])
 	w.offset += int64(n)
 	return err
 }
@@ -106,7 +112,9 @@ func (w *Writer) Column(c *column.Chunk) error {
 		return fmt.Errorf("parquet: more columns than the %d of the schema: %w", w.next, lake.ErrInvalid)
 	}
 	l := &w.leaves[w.next]
+	w.filter.begin(l)
 	meta, index, b, err := w.enc.chunk(w, l, c)
+	w.filter.end(l, c)
 	if err != nil {
 		return fmt.Errorf("parquet column %v: %w", l.Path, err)
 	}
@@ -135,6 +143,9 @@ func (w *Writer) EndRowGroup() error {
 // Close writes indexes and footer and returns the file's size and statistics;
 // it does not close the underlying writer.
 func (w *Writer) Close() (rows, size int64, stats []lake.ColumnStat, err error) {
+	if err := w.writeFilters(); err != nil {
+		return 0, 0, nil, err
+	}
 	if err := w.writeIndexes(); err != nil {
 		return 0, 0, nil, err
 	}
@@ -142,11 +153,13 @@ func (w *Writer) Close() (rows, size int64, stats []lake.ColumnStat, err error) 
 	if err != nil {
 		return 0, 0, nil, fmt.Errorf("parquet footer: %w", err)
 	}
-	at := bytes.LastIndex(footer, []byte(CRCKey)) + len(CRCKey) + 2
+	if digits := digitsOf(footer, FooterKey); digits != nil {
+		copy(digits, fmt.Sprintf("%08x", crc32.Checksum(footer, castagnoli)))
+	}
 	tail := binary.LittleEndian.AppendUint32(nil, uint32(len(footer)))
 	tail = append(tail, magic...)
 	crc := crc32.Update(crc32.Update(w.crc, castagnoli, footer), castagnoli, tail)
-	copy(footer[at:], fmt.Sprintf("%08x", crc))
+	copy(digitsOf(footer, CRCKey), fmt.Sprintf("%08x", crc))
 	if err := w.write(append(footer, tail...)); err != nil {
 		return 0, 0, nil, err
 	}
@@ -188,9 +201,12 @@ func (w *Writer) writeIndexes() error {
 }
 
 func (w *Writer) footer() *format.FileMetaData {
-	kv := make([]format.KeyValue, 0, len(w.meta)+1)
+	kv := make([]format.KeyValue, 0, len(w.meta)+3)
 	for _, m := range w.meta {
 		kv = append(kv, format.KeyValue{Key: m.Key, Value: m.Value})
+	}
+	if w.filter.column != 0 {
+		kv = append(kv, format.KeyValue{Key: PartsKey, Value: w.filter.parts()}, format.KeyValue{Key: FooterKey, Value: crcZeros})
 	}
 	kv = append(kv, format.KeyValue{Key: CRCKey, Value: crcZeros})
 	order := format.ColumnOrder{Value: &format.TypeDefinedOrder{}}
