@@ -118,6 +118,16 @@ func TestRequestsOfUsualReads(t *testing.T) {
 			_, err := o.ReadAt(make([]byte, 100_000), o.Size()-100_008)
 			return err
 		}, 2},
+		{"a footer, a filter before it, then one column", 40 << 20, func(o lake.Object) error {
+			for _, part := range []struct{ off, n int64 }{
+				{o.Size() - 8, 8}, {o.Size() - 20_008, 20_000}, {o.Size() - 20_008 - 8<<20, 8 << 20}, {100, 16 << 20},
+			} {
+				if _, err := o.ReadAt(make([]byte, part.n), part.off); err != nil {
+					return err
+				}
+			}
+			return nil
+		}, 4},
 		{"four columns by turns, a page at a time", 20 << 20, func(o lake.Object) error {
 			for page := range int64(32) {
 				for column := range int64(4) {
