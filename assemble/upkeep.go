@@ -15,7 +15,7 @@ import (
 // compacting tables, expiring snapshots, trimming the stream, deleting what
 // nobody names. One at a time, so that it takes at most about one core.
 type upkeep struct {
-	mu       sync.Mutex // held while files are merged, compacted or rebuilt
+	mu       sync.Mutex // held while files are merged, compacted, rebuilt or swept
 	statusMu sync.Mutex // guards what follows
 	last     Upkeep
 	steps    [upkeepSteps]stepCount
@@ -165,6 +165,9 @@ func (l *Local) Tidy(ctx context.Context) error {
 		}
 		l.note(func(u *Upkeep) { u.ExpiredSnapshots += m.Snapshots; u.SweptFiles += m.Files })
 	}
+	// A merge could make a name live that the sweeper has just found unused.
+	l.upkeep.mu.Lock()
+	defer l.upkeep.mu.Unlock()
 	swept, err := l.sweeper.Sweep(ctx, raw.Root, quarantine.Root)
 	l.note(func(u *Upkeep) { u.SweptFiles += swept })
 	return err

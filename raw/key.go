@@ -13,7 +13,7 @@ import (
 // ledger is the truth; this is for when there is none.
 type Named struct {
 	Kind      lake.Kind
-	Prefix    string // "part", "merged8", "retried1790000000000000"
+	Prefix    string // "part", "merged8.2f41c0d7a96be358", "retried1790000000000000"
 	Partition lake.Partition
 	Shard     lake.ShardID
 	Span      lake.Span

@@ -8,6 +8,8 @@ import (
 	"iter"
 	"math/bits"
 
+	"github.com/zeebo/xxh3"
+
 	"github.com/eventlake/lake"
 )
 
@@ -119,8 +121,10 @@ func mergeFiles(ctx context.Context, store lake.Store, group []lake.File) (lake.
 		f.Events += g.Events
 		f.MinTime, f.MaxTime, f.Received = min(f.MinTime, g.MinTime), max(f.MaxTime, g.MaxTime), max(f.Received, g.Received)
 	}
-	f.Key = lake.Key(Root + f.Partition.Dir() + "/" + SpanName(fmt.Sprintf("merged%d", len(group)), f.Shard, f.Span) + ".ndjson.gz")
-	info, err := createOver(ctx, store, f.Key, func(w io.Writer) error {
+	f.Key = lake.Key(Root + f.Partition.Dir() + "/" + SpanName(mergedPrefix(group), f.Shard, f.Span) + ".ndjson.gz")
+	// Not createOver: were the key that of a live file, it would be gone with the
+	// first crash. A leftover of the same merge has the same bytes.
+	info, err := store.Create(ctx, f.Key, func(w io.Writer) error {
 		for _, g := range group {
 			if err := copyChecked(ctx, w, store, g); err != nil {
 				return err
@@ -128,8 +132,23 @@ func mergeFiles(ctx context.Context, store lake.Store, group []lake.File) (lake.
 		}
 		return nil
 	})
+	if err != nil {
+		return lake.File{}, fmt.Errorf("merge %d files: %w", len(group), err)
+	}
 	f.Bytes, f.CRC = info.Bytes, info.CRC
-	return f, err
+	return f, nil
+}
+
+// mergedPrefix begins the name of what the files are merged into. Span and
+// number of files do not tell two merges apart: a group leaves out the files of
+// other sizes that lie between its own, and what comes out can meet those later
+// between the same ends. The names of the files do, as no name is used twice.
+func mergedPrefix(group []lake.File) string {
+	var names []byte
+	for _, f := range group {
+		names = append(append(names, f.Key...), '\n')
+	}
+	return fmt.Sprintf("merged%d.%016x", len(group), xxh3.Hash(names))
 }
 
 // copyChecked copies an object and refuses one whose checksum is wrong, so

@@ -155,12 +155,17 @@ func newKit(t testing.TB) kit {
 // write commits a file with n events of the partition "account/open".
 func (k kit) write(t *testing.T, after, to uint64) lake.File {
 	t.Helper()
+	return k.writeBody(t, after, to, plain)
+}
+
+func (k kit) writeBody(t *testing.T, after, to uint64, body string) lake.File {
+	t.Helper()
 	b := raw.NewBuffer(k.free)
 	part := b.Part(lake.Partition{Name: lake.Name{Type: "account", Subtype: "open"}, Day: received.Day()})
 	for n := after + 1; n <= to; n++ {
-		f := fields(plain)
+		f := fields(body)
 		f.Position = lake.Pos(n)
-		part.Add([]byte(plain), &f)
+		part.Add([]byte(body), &f)
 	}
 	span := lake.Span{After: lake.Pos(after), To: lake.Pos(to)}
 	files, err := b.Write(t.Context(), raw.NewWriter(k.gzip, k.cache), "shard-000", span)
