@@ -77,8 +77,8 @@ func NewCore(shard lake.ShardID, ledger lake.Ledger, sources Sources, names *Nam
 // Flush, and keeps what is unique or refused until then. The verdicts are
 // valid until the next Take.
 //
-// After an error the verdicts of the records before the first whose claim has
-// no outcome stand, and the rest is Pending: a caller that can report how far
+// After an error of claims the verdicts of the records before the first without
+// an outcome stand, and the rest is Pending; after any other there are none: a caller that can report how far
 // it came (a Lambda) flushes those and leaves the rest to a repeat. Any other
 // caller Resets the Core and takes the span again from the committed position.
 func (c *Core) Take(ctx context.Context, records []lake.Record) ([]lake.Verdict, error) {
@@ -110,7 +110,7 @@ func (c *Core) Take(ctx context.Context, records []lake.Record) ([]lake.Verdict,
 		if failed != nil && outcome == 0 {
 			break
 		}
-		verdict, err := c.settle(rec, &p.row, outcome)
+		verdict, err := c.settle(ctx, rec, &p.row, outcome)
 		if err != nil {
 			return nil, err
 		}
@@ -123,8 +123,11 @@ func (c *Core) Take(ctx context.Context, records []lake.Record) ([]lake.Verdict,
 }
 
 // settle acts on the ledger's answer for one record.
-func (c *Core) settle(rec *lake.Record, row *transform.Row, outcome lake.Outcome) (lake.Verdict, error) {
-	s := c.slot(rec.Source, row.Name)
+func (c *Core) settle(ctx context.Context, rec *lake.Record, row *transform.Row, outcome lake.Outcome) (lake.Verdict, error) {
+	s, err := c.slot(ctx, rec.Source, row.Name)
+	if err != nil {
+		return lake.Pending, err
+	}
 	if hour := rec.Received.Hour(); s.tally == nil || s.hour != hour {
 		s.hour, s.tally = hour, c.tally(lake.Book{Source: rec.Source, Type: s.name.Type, Hour: hour})
 	}
@@ -169,18 +172,31 @@ func (c *Core) scanner(source lake.SourceID) *transform.Scanner {
 // simply found again.
 const maxSlots = 10_000
 
-func (c *Core) slot(source lake.SourceID, name lake.Name) *slot {
+func (c *Core) slot(ctx context.Context, source lake.SourceID, name lake.Name) (*slot, error) {
 	key := slotKey{source, name}
 	if s := c.slots[key]; s != nil {
-		return s
+		return s, nil
+	}
+	admitted, err := c.names.Resolve(ctx, name, c.understood)
+	if err != nil {
+		return nil, err
 	}
 	if len(c.slots) >= maxSlots {
 		clear(c.slots)
 	}
-	s := &slot{name: c.names.Admit(name)}
+	s := &slot{name: admitted}
 	c.slots[key] = s
 	c.used = append(c.used, s.name)
-	return s
+	return s, nil
+}
+
+// understood yields the names of the records that are being taken.
+func (c *Core) understood(yield func(lake.Name) bool) {
+	for i := range c.pending {
+		if c.pending[i].refusal == nil && !yield(c.pending[i].row.Name) {
+			return
+		}
+	}
 }
 
 func (c *Core) tally(b lake.Book) *lake.Tally {

@@ -21,14 +21,19 @@ type Names struct {
 	caps    Caps
 	durable map[lake.Name]bool
 	types   map[string]map[string]bool
+	room    int // bytes that the list of shared names has left
+
+	list   lake.NameList // of shared names; nil: commits keep the names
+	asking sync.Mutex    // one asks the list at a time
 }
 
 // NewNames returns the set with the names that the ledger holds.
 func NewNames(caps Caps, known []lake.Name) *Names {
-	n := &Names{caps: caps, durable: map[lake.Name]bool{}, types: map[string]map[string]bool{}}
+	n := &Names{caps: caps, durable: map[lake.Name]bool{}, types: map[string]map[string]bool{}, room: lake.MaxNameBytes}
 	for _, name := range known {
 		n.add(name)
 		n.durable[name] = true
+		n.room -= name.Bytes()
 	}
 	return n
 }
@@ -42,18 +47,33 @@ func (n *Names) add(name lake.Name) {
 	subs[name.Subtype] = true
 }
 
-// Admit returns the name to use for partitions.
+// Admit returns the name to use for partitions. Of a shared set only Resolve
+// tells what others say.
 func (n *Names) Admit(name lake.Name) lake.Name {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	subs, known := n.types[name.Type]
-	if !known && len(n.types) >= n.caps.Types {
-		name = lake.Name{Type: lake.OtherName, Subtype: lake.OtherName}
-	} else if !subs[name.Subtype] && len(subs) >= n.caps.Subtypes {
-		name.Subtype = lake.OtherName
+	name, _ = n.place(name)
+	if n.list == nil {
+		n.add(name)
 	}
-	n.add(name)
 	return name
+}
+
+// place is where the caps put the name; fresh tells that it is to be admitted
+// first. What has been refused stays so, as nothing else is admitted then that
+// could make a place for it.
+func (n *Names) place(name lake.Name) (at lake.Name, fresh bool) {
+	subs, known := n.types[name.Type]
+	full := n.list != nil && n.room < mostBytes
+	switch {
+	case subs[name.Subtype]:
+		return name, false
+	case !known && (len(n.types) >= n.caps.Types || full):
+		return lake.Name{Type: lake.OtherName, Subtype: lake.OtherName}, false
+	case len(subs) >= n.caps.Subtypes || full:
+		return lake.Name{Type: name.Type, Subtype: lake.OtherName}, false
+	}
+	return name, true
 }
 
 // undurable returns those of the names that no commit holds yet.

@@ -5,6 +5,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
+	"github.com/eventlake/lake"
 	"github.com/eventlake/lake/aws/cloudwatch"
 	"github.com/eventlake/lake/aws/dynamodb"
 	"github.com/eventlake/lake/aws/firehose"
@@ -57,6 +58,9 @@ func (c *Cloud) Batches(m *cloudwatch.Metrics) func(ingest.Batch) {
 			m.Add("Unique", cloudwatch.Count, float64(t.Unique))
 			m.Add("Duplicate", cloudwatch.Count, float64(t.Duplicate))
 			m.Add("Quarantined", cloudwatch.Count, float64(t.Quarantined))
+			if t.Type == lake.OtherName {
+				m.Add("Other", cloudwatch.Count, float64(t.Unique)) // beyond the caps of names
+			}
 		}
 		m.Max("EventAge", cloudwatch.Milliseconds, cloudwatch.Millis(max(0, b.Age)))
 		m.Max("Took", cloudwatch.Milliseconds, cloudwatch.Millis(b.Took))

@@ -2,7 +2,6 @@ package cloud
 
 import (
 	"fmt"
-	"math"
 
 	sdk "github.com/aws/aws-sdk-go-v2/service/kinesis"
 
@@ -108,11 +107,14 @@ func (c *Cloud) Handed() (*ingest.Handed, error) {
 	return ingest.NewHanded(cores, c.ledger), nil
 }
 
+// Names are the names that all processes of the lake admit: admitted by each for
+// itself, they could give the copies of an event different partitions.
+func (c *Cloud) Names(list lake.NameList) *ingest.Names {
+	return ingest.NewSharedNames(ingest.Caps{Types: c.Config.Ingest.MaxTypes, Subtypes: c.Config.Ingest.MaxSubtypes}, list)
+}
+
 // cores returns what makes the ingest stage of a shard. All of them share the
 // sink and the memory for lines, in bytes, that is kept between flushes.
-//
-// Names have no caps here: processes that admit names each for itself could
-// give the copies of an event different partitions.
 func (c *Cloud) cores(memory int, sink func(*raw.Compressor) (lake.Sink, error)) (func(lake.ShardID) *ingest.Core, error) {
 	ledger, err := c.Ledger()
 	if err != nil {
@@ -130,7 +132,7 @@ func (c *Cloud) cores(memory int, sink func(*raw.Compressor) (lake.Sink, error))
 	if err != nil {
 		return nil, fmt.Errorf("where raw goes: %w", err)
 	}
-	names := ingest.NewNames(ingest.Caps{Types: math.MaxInt, Subtypes: math.MaxInt}, nil)
+	names := c.Names(ledger)
 	free := raw.NewMemory(memory)
 	return func(shard lake.ShardID) *ingest.Core {
 		return ingest.NewCore(shard, ledger, sources, names, to, gz, free)

@@ -54,6 +54,9 @@ func newBlobs(o Options) *blobs {
 	return b
 }
 
+// inItem never makes an object.
+func (b *blobs) inItem() *blobs { return &blobs{inline: maxInline, zstd: b.zstd} }
+
 // put compresses a content and adds it to the item: itself, or the name of the
 // object that has it from now on. Objects are named for their content, so a
 // repeat finds its object there.

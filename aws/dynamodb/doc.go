@@ -1,5 +1,5 @@
-// Package dynamodb is the ledger on Amazon DynamoDB: lake.Ledger, lake.Backlog
-// and lake.Receipts in two tables. Tables says how they are made.
+// Package dynamodb is the ledger on Amazon DynamoDB: lake.Ledger, lake.Backlog,
+// lake.Receipts and lake.NameList in two tables. Tables says how they are made.
 //
 // # Claims
 //
@@ -21,6 +21,7 @@
 //	checkpoint#<sh>  <number>         all commits up to this one, folded: b, or o
 //	curated          <shard>          p: the curated mark
 //	receipt#<shard>  <first>#<last>   b: what became of a batch that was handed over
+//	names            names            n: how many, b: the names that all processes admit
 //	receipts         <hour>#<shard>   f: the first position of the hour, where reading begins
 //
 // A commit is one transaction that replaces the head, on condition that it is

@@ -13,8 +13,9 @@ import (
 	"github.com/eventlake/lake/aws/awsapi"
 )
 
-// Ledger is lake.Ledger, lake.Backlog and lake.Receipts on DynamoDB. It is safe
-// for concurrent use, by any number of processes on the same tables.
+// Ledger is lake.Ledger, lake.Backlog, lake.Receipts and lake.NameList on
+// DynamoDB. It is safe for concurrent use, by any number of processes on the
+// same tables.
 type Ledger struct {
 	client  Client
 	options Options
@@ -38,6 +39,7 @@ var (
 	_ lake.Receipts = (*Ledger)(nil)
 
 	_ lake.ReceiptReader = (*Ledger)(nil)
+	_ lake.NameList      = (*Ledger)(nil)
 )
 
 // New returns the ledger on two tables that exist; see NewClient for the

@@ -38,4 +38,5 @@ func TestContractOnMoto(t *testing.T) {
 	ledgertest.Suite(t, a)
 	ledgertest.Backlog(t, a)
 	ledgertest.Receipts(t, a)
+	ledgertest.Names(t, a)
 }

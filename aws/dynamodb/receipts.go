@@ -42,8 +42,7 @@ func (l *Ledger) Record(ctx context.Context, r lake.Receipt) error {
 	}
 	i := place(receiptPartition(r.Shard), sortable(r.First)+"#"+sortable(r.To))
 	i["e"] = number(l.expiry())
-	// Without a store of its own: a receipt must not cost an object.
-	if err := (&blobs{inline: maxInline, zstd: l.blobs.zstd}).put(ctx, i, "a receipt", content); err != nil {
+	if err := l.blobs.inItem().put(ctx, i, "a receipt", content); err != nil {
 		return err
 	}
 	// The hour first: a receipt that no hour leads to would not be found.

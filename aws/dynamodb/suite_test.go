@@ -54,6 +54,7 @@ func TestContract(t *testing.T) {
 			ledgertest.Suite(t, a)
 			ledgertest.Backlog(t, a)
 			ledgertest.Receipts(t, a)
+			ledgertest.Names(t, a)
 		})
 	}
 }

@@ -56,7 +56,8 @@ func main() {
 			Drain: &replay.Drain{
 				Store: parts.Store, Prefix: lake.Key(c.Config.AWS.Failed), Bucket: c.Config.AWS.Bucket,
 				Batch: batches.Settle, Stream: stream, Handed: handed,
-				Misplaced: firehose.ErrorRoot, Direct: raw.NewWriter(gz, nil), Sources: sources, Log: c.Log,
+				Misplaced: firehose.ErrorRoot, Direct: raw.NewWriter(gz, nil), Sources: sources,
+				Names: c.Names(parts.Ledger), Log: c.Log,
 			},
 			Again: again(sdk.NewFromConfig(c.AWS)), Done: tables.Replays(c, metrics), Log: c.Log,
 		}), nil

@@ -138,7 +138,7 @@ func unused(size, part string) map[string]string {
 			"s3:PutObject": "it reads configuration and keys", "s3:AbortMultipartUpload": "as above", "s3:DeleteObject": "as above",
 		},
 		"ingest": {
-			"dynamodb:GetItem": "it commits nothing", "dynamodb:Query": "it commits nothing", "dynamodb:BatchWriteItem": "it commits nothing",
+			"dynamodb:Query": "it commits nothing", "dynamodb:BatchWriteItem": "it commits nothing",
 			"kinesis:PutRecords": "it is handed records", "s3:DeleteObject": "it only adds",
 		},
 		"curate": {"kinesis:*": "it reads raw, not the stream", "firehose:*": "raw is there when it comes"},

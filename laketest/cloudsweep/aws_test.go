@@ -29,6 +29,7 @@ type account struct {
 	gzip    *raw.Compressor
 
 	receipts    *memory.Receipts
+	names       memory.Names
 	checkpoints map[lake.ShardID]lake.Position
 	tries       map[lake.ShardID]int
 	buffered    map[lake.Partition][]byte // in the delivery service

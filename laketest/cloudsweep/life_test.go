@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"math"
 
 	"github.com/eventlake/lake"
 	stagecurate "github.com/eventlake/lake/curate"
@@ -74,9 +73,10 @@ func (a *account) deploy(gate *fault.Gate, m mutant) (*lambdas, error) {
 		return nil, err
 	}
 	memory := raw.NewMemory(1 << 20)
+	caps := stageingest.Caps{Types: 2, Subtypes: 1} // of three types with two subtypes each
 	handed := func() *stageingest.Handed {
 		return stageingest.NewHanded(func(shard lake.ShardID) *stageingest.Core {
-			names := stageingest.NewNames(stageingest.Caps{Types: math.MaxInt, Subtypes: math.MaxInt}, nil)
+			names := stageingest.NewSharedNames(caps, list{a, gate})
 			return stageingest.NewCore(shard, ledger, func(lake.SourceID) *transform.Transformer { return tr }, names, delivery{a, gate}, gz, memory)
 		}, receipts{a, gate})
 	}
@@ -125,6 +125,21 @@ func (c interrupted) Commit(ctx context.Context, tc lake.TableCommit) (lake.Tabl
 		between(ctx)
 	}
 	return c.Catalog.Commit(ctx, tc)
+}
+
+// list puts the gate in front of the names.
+type list struct {
+	a    *account
+	gate *fault.Gate
+}
+
+func (l list) Names(ctx context.Context) (out []lake.Name, err error) {
+	err = l.gate.Do("names.Names", func() error { out, err = l.a.names.Names(ctx); return err })
+	return out, err
+}
+
+func (l list) SetNames(ctx context.Context, n int, names []lake.Name) error {
+	return l.gate.Do("names.SetNames", func() error { return l.a.names.SetNames(ctx, n, names) })
 }
 
 // receipts puts the gate in front of the receipts.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -42,7 +43,7 @@ func (r *run) renew() error {
 func (r *run) event(n int) lake.Event {
 	types := []string{"account", "payment", "lesson"}
 	created := r.a.begun.Add(-time.Duration(1+24*(n%2)) * time.Hour).Time().Unix()
-	body := fmt.Appendf(nil, `{"event_uuid":"%d","event_name":"%s:x","created_at":%d,"n":%d}`, n, types[n%3], created, n)
+	body := fmt.Appendf(nil, `{"event_uuid":"%d","event_name":"%s:%d","created_at":%d,"n":%d}`, n, types[n%3], n%2, created, n)
 	if n%11 == 7 {
 		body = fmt.Appendf(nil, `{"event_uuid":"%d", broken`, n)
 	}
@@ -246,6 +247,9 @@ func (r *run) check(ctx context.Context) error {
 	names, err := r.a.catalog.Tables(ctx)
 	if err != nil {
 		return err
+	}
+	if len(names) != 3 || !slices.Contains(names, lake.OtherName) {
+		return fmt.Errorf("tables %v, want one for each of two types and one for all others", names)
 	}
 	for _, name := range names {
 		t, err := r.a.catalog.Table(ctx, name)

@@ -1,5 +1,5 @@
-// Package ledgertest holds the contracts of lake.Ledger, lake.Backlog and
-// lake.Receipts as tests. Every adapter runs them.
+// Package ledgertest holds the contracts of lake.Ledger, lake.Backlog,
+// lake.Receipts and lake.NameList as tests. Every adapter runs them.
 package ledgertest
 
 import (

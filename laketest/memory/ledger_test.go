@@ -23,21 +23,29 @@ func TestLedger(t *testing.T) { ledgertest.Suite(t, ledgers()) }
 
 func TestBacklog(t *testing.T) { ledgertest.Backlog(t, ledgers()) }
 
-// receipted is a ledger that keeps receipts, too, as that on DynamoDB does.
-type receipted struct {
+// full is a ledger that keeps receipts and names, too, as that on DynamoDB does.
+type full struct {
 	*memory.Ledger
 	*book
+	*list
 }
 
-// book is Receipts under a name that is not that of its method.
-type book = memory.Receipts
+// Receipts and Names under names that are not those of their methods.
+type (
+	book = memory.Receipts
+	list = memory.Names
+)
 
-func TestReceipts(t *testing.T) {
-	ledgertest.Receipts(t, ledgertest.Adapter{Start: func(_ *testing.T, ttl time.Duration) (lake.Ledger, func() lake.Ledger) {
-		l := receipted{memory.NewLedger(ttl), memory.NewReceipts()}
+func fullLedgers() ledgertest.Adapter {
+	return ledgertest.Adapter{Start: func(_ *testing.T, ttl time.Duration) (lake.Ledger, func() lake.Ledger) {
+		l := full{memory.NewLedger(ttl), memory.NewReceipts(), &memory.Names{}}
 		return l, func() lake.Ledger { return l }
-	}})
+	}}
 }
+
+func TestReceipts(t *testing.T) { ledgertest.Receipts(t, fullLedgers()) }
+
+func TestNames(t *testing.T) { ledgertest.Names(t, fullLedgers()) }
 
 // TestLedgerWithWidePositions runs the suite with positions as wide as those
 // of Kinesis.

@@ -28,11 +28,12 @@ type Drain struct {
 	Stream lake.Stream
 	Handed *ingest.Handed
 	// Misplaced is the prefix of objects with the lines that the delivery service
-	// could not place. Direct keeps them; Sources find their partitions. Both
-	// nil: such objects stay.
+	// could not place. Direct keeps them; Sources and Names find their partitions.
+	// All nil: such objects stay.
 	Misplaced lake.Key
 	Direct    lake.Sink
 	Sources   ingest.Sources
+	Names     *ingest.Names
 	Log       *slog.Logger
 }
 

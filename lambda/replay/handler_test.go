@@ -89,16 +89,17 @@ func newRig(t *testing.T) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
+	names := ingest.NewSharedNames(ingest.Caps{Types: 9, Subtypes: 9}, &memory.Names{})
 	handed := ingest.NewHanded(func(shard lake.ShardID) *ingest.Core {
 		return ingest.NewCore(shard, r.ledger, func(lake.SourceID) *transform.Transformer { return tr },
-			ingest.NewNames(ingest.Caps{Types: 9, Subtypes: 9}, nil), raw.NewWriter(r.gzip, nil), r.gzip, raw.NewMemory(1<<20))
+			names, raw.NewWriter(r.gzip, nil), r.gzip, raw.NewMemory(1<<20))
 	}, nil)
 	r.handler = replay.New(replay.Config{
 		Ledger: r.ledger, Store: r.store, Lines: lines, Target: r.target,
 		Rebuilder: &stage.Rebuilder{Catalog: r.catalog, Exclusive: r.curator.Exclusive,
 			Build: curate.BuildConfig{Store: r.store, Lines: lines}},
 		Drain: &replay.Drain{Store: r.store, Prefix: "failed/lambda/", Misplaced: "failed/firehose/", Bucket: "lake", Stream: r.stream, Handed: handed, Direct: raw.NewWriter(r.gzip, nil),
-			Sources: func(lake.SourceID) *transform.Transformer { return tr }, Log: slog.New(slog.DiscardHandler),
+			Sources: func(lake.SourceID) *transform.Transformer { return tr }, Names: names, Log: slog.New(slog.DiscardHandler),
 			Batch: func(_ context.Context, payload []byte) (event.Failures, error) {
 				if r.refuse {
 					return event.Failures{"17"}, nil

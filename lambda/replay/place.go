@@ -63,7 +63,7 @@ func (d *Drain) place(ctx context.Context, key lake.Key) (events int64, err erro
 			if len(bytes.TrimSpace(line)) == 0 {
 				continue
 			}
-			if err := d.line(b, line); err != nil {
+			if err := d.line(ctx, b, line); err != nil {
 				return 0, err
 			}
 			events++
@@ -77,7 +77,7 @@ func (d *Drain) place(ctx context.Context, key lake.Key) (events int64, err erro
 }
 
 // line puts a raw line into the part of its partition.
-func (d *Drain) line(b *raw.Buffer, line []byte) error {
+func (d *Drain) line(ctx context.Context, b *raw.Buffer, line []byte) error {
 	var f raw.Fields
 	open, err := raw.Split(bytes.TrimSuffix(line, []byte("\n")), &f)
 	if err != nil {
@@ -88,7 +88,11 @@ func (d *Drain) line(b *raw.Buffer, line []byte) error {
 	if no := d.Sources(f.Source).Scanner().Scan(f.Source, body, f.Received, &row); no != nil {
 		return fmt.Errorf("misplaced event %s: %w: %w", f.ID, no, lake.ErrInvalid)
 	}
-	b.Part(lake.Partition{Name: row.Name, Day: row.Created.Day()}).Add(body, &f)
+	name, err := d.Names.Resolve(ctx, row.Name, nil)
+	if err != nil {
+		return err
+	}
+	b.Part(lake.Partition{Name: name, Day: row.Created.Day()}).Add(body, &f)
 	return nil
 }
 

@@ -3,6 +3,7 @@ package tables
 import (
 	"time"
 
+	"github.com/eventlake/lake"
 	"github.com/eventlake/lake/assemble/cloud"
 	"github.com/eventlake/lake/aws/cloudwatch"
 	"github.com/eventlake/lake/lambda/audit"
@@ -52,6 +53,9 @@ func Audits(c *cloud.Cloud, m *cloudwatch.Metrics) func(*audit.Report) {
 			m.Add("Duplicate", cloudwatch.Count, float64(row.Duplicate))
 			m.Add("Quarantined", cloudwatch.Count, float64(row.Quarantined))
 			m.Add("Repeats", cloudwatch.Count, float64(row.Repeats))
+			if row.Type == lake.OtherName {
+				m.Add("Other", cloudwatch.Count, float64(row.Unique))
+			}
 		}
 		c.Flush(m)
 	}

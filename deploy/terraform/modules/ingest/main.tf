@@ -18,9 +18,9 @@ module "function" {
         Resource = [var.claims_arn]
       },
       {
-        Sid      = "Receipt"
+        Sid      = "Receipt" # and the list of names
         Effect   = "Allow"
-        Action   = ["dynamodb:PutItem"]
+        Action   = ["dynamodb:GetItem", "dynamodb:PutItem"]
         Resource = [var.ledger_arn]
       },
       {
