@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -15,9 +16,25 @@ import (
 	"time"
 )
 
+// busy is a configuration under which files are merged, compacted and trimmed
+// all the time.
+const busy = `
+stream: {segment_size: 256KiB}
+ingest: {flush_age: 50ms}
+claims: {memory: 8MiB}
+raw: {merge_interval: 1s, merge_files: 2}
+curate: {interval: 100ms, compact_interval: 1s, compact_files: 2}
+`
+
+// underway are commands that work when the lake is killed; none is nil.
+var underway = [][]string{
+	nil, nil, {"compact"}, {"compact"}, {"compact", "--full"}, {"rebuild"}, {"replay", "--to", "stream"}, {"verify"},
+}
+
 // TestKillsUnderLoadLoseAndDoubleNothing kills the real binary at random
-// moments while a client sends, then compares, id by id, what the client saw
-// acknowledged with what is in the table.
+// moments while a client sends and upkeep, rebuilds and replays are underway,
+// then compares, id by id, what the client saw acknowledged with what is in the
+// table.
 func TestKillsUnderLoadLoseAndDoubleNothing(t *testing.T) {
 	kills := 20
 	if s := os.Getenv("KILLS"); s != "" {
@@ -30,14 +47,18 @@ func TestKillsUnderLoadLoseAndDoubleNothing(t *testing.T) {
 	t.Logf("seed %d, %d kills", seed, kills)
 	rng := rand.New(rand.NewPCG(seed, 1))
 
-	s := up(t, t.TempDir())
+	data, config := filepath.Join(t.TempDir(), "lake"), filepath.Join(t.TempDir(), "lake.yaml")
+	write(t, config, busy)
+	s := up(t, data, "--config", config)
 	c := &killClient{url: s.url("/v1/events"), rng: rand.New(rand.NewPCG(seed, 2)), acked: map[string]int{}, sent: map[string]bool{}}
 	done := make(chan struct{})
 	go func() { defer close(done); c.run() }()
 	for range kills {
 		before := c.batches.Load()
+		ended := s.begin(underway[rng.IntN(len(underway))])
 		time.Sleep(time.Duration(rng.IntN(400)) * time.Millisecond) // the moment of the kill is what is varied
 		s.kill()
+		<-ended
 		s.start()
 		s.await("taking events again", func() bool { return c.batches.Load() > before })
 	}
@@ -68,6 +89,27 @@ func TestKillsUnderLoadLoseAndDoubleNothing(t *testing.T) {
 	if len(c.acked) == 0 {
 		t.Fatal("nothing was acknowledged: the test proves nothing")
 	}
+}
+
+// begin starts a command on the lake's data; the channel closes when it has
+// ended, well or with an error: the lake under it is killed.
+func (s *server) begin(args []string) (ended <-chan struct{}) {
+	done := make(chan struct{})
+	if args == nil {
+		close(done)
+		return done
+	}
+	go func() {
+		defer close(done)
+		out, errs, exit := run(s.t, append(args, "--data", s.data)...)
+		s.t.Logf("lake %s: exit %d %s", strings.Join(args, " "), exit, lastLine(out+errs))
+	}()
+	return done
+}
+
+func lastLine(s string) string {
+	s = strings.TrimSpace(s)
+	return s[strings.LastIndexByte(s, '\n')+1:]
 }
 
 // tableIDs counts every event_uuid over all tables.
@@ -101,10 +143,12 @@ type killClient struct {
 func (c *killClient) run() {
 	for n := 0; !c.stop.Load(); n++ {
 		var ids, lines []string
+		size := 1 << c.rng.IntN(10) // so that files have many sizes
+		pad := fmt.Sprintf("%x", randomBytes(c.rng, size))
 		for i := range 20 + c.rng.IntN(200) {
 			id := fmt.Sprintf("k-%d-%d", n, i)
-			line := fmt.Sprintf(`{"event_uuid":%q,"event_name":"kill:%s","created_at":%d,"n":%d}`,
-				id, []string{"a", "b", "c"}[i%3], time.Now().Unix(), i)
+			line := fmt.Sprintf(`{"event_uuid":%q,"event_name":"kill:%s","created_at":%d,"n":%d,"pad":%q}`,
+				id, []string{"a", "b", "c"}[i%3], time.Now().Unix(), i, pad[:c.rng.IntN(size)])
 			if len(c.recent) > 0 && c.rng.IntN(10) == 0 {
 				lines = append(lines, c.recent[c.rng.IntN(len(c.recent))])
 			}
@@ -129,6 +173,14 @@ func (c *killClient) run() {
 		c.recent = lines
 		c.batches.Add(1)
 	}
+}
+
+func randomBytes(rng *rand.Rand, n int) []byte {
+	b := make([]byte, n)
+	for i := range b {
+		b[i] = byte(rng.Uint32())
+	}
+	return b
 }
 
 // post reports whether the batch was acknowledged; an error is an answer that
