@@ -97,7 +97,7 @@ type Raw struct {
 // Curate is the tables' writer and their upkeep.
 type Curate struct {
 	Interval        time.Duration `yaml:"interval" min:"100ms" doc:"Least time between two commits of one table; what comes between waits for the next."`
-	Memory          Size          `yaml:"memory" min:"16MiB" doc:"Memory for rows that are not yet in a Parquet file."`
+	Memory          Size          `yaml:"memory" min:"16MiB" doc:"Memory for rows that are not yet in a Parquet file; filters over the ids of days that late events are compared with take up to half as much."`
 	Columns         int           `yaml:"columns" min:"1" max:"10000" doc:"Most columns of a table, fields inside structs included; further fields are kept together as JSON text."`
 	Depth           int           `yaml:"depth" min:"0" max:"16" doc:"Deepest nesting that becomes structs; what lies deeper is JSON text."`
 	CompactInterval time.Duration `yaml:"compact_interval" min:"1s" doc:"How often to look for days of a table with many small files."`

@@ -92,10 +92,10 @@ func BenchmarkSplit(b *testing.B) {
 	perEvent(b, len(lines), before)
 }
 
-func BenchmarkParquet(b *testing.B) { benchParquet(b, false) }
+func BenchmarkParquet(b *testing.B) { benchParquet(b, true) }
 
-// BenchmarkFiltered is the same with Bloom filters over the ids.
-func BenchmarkFiltered(b *testing.B) { benchParquet(b, true) }
+// BenchmarkBare is the same without filters over the ids.
+func BenchmarkBare(b *testing.B) { benchParquet(b, false) }
 
 func benchParquet(b *testing.B, filtered bool) {
 	lines, _ := benchLines(benchRows)

@@ -7,5 +7,10 @@
 // and whatever happened before it once is skipped: per event, by comparing its
 // position with the table's consumed position of its shard.
 //
+// An event that may be a copy is compared with the ids of its day's files. Each
+// file has Bloom filters over them, so that footer and filters are all that is
+// read of a file which has none of the ids. What a filter lets pass is looked up
+// in the ids themselves: a filter decides what is read, never what is a copy.
+//
 // Schema inference lives in package shred, the file format in parquetfile.
 package curate
