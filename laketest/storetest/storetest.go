@@ -95,7 +95,7 @@ func (f *life) read(key lake.Key, want string) {
 		if _, err := o.ReadAt(part, 1); err != nil || string(part) != want[1:n-1] {
 			f.t.Errorf("%s at byte 1 reads %v", key, err)
 		}
-		if k, err := o.ReadAt(part, int64(n-2)); k != min(2, n-2) || k < len(part) && err != io.EOF || string(part[:k]) != want[n-2:n-2+k] {
+		if k, err := o.ReadAt(part, int64(n-2)); k != min(2, n-2) || k < len(part) && !errors.Is(err, io.EOF) || string(part[:k]) != want[n-2:n-2+k] {
 			f.t.Errorf("%s at its last two bytes reads %d, %v", key, k, err)
 		}
 	}
