@@ -34,11 +34,11 @@ func (l *Local) Ops() admin.Ops {
 	tails := newTails(l)
 	return admin.Ops{
 		OpStatus:          op(func(ctx context.Context, _ struct{}, _ func(any)) (any, error) { return l.Status(ctx) }),
-		OpVerify:          op(l.opVerify),
+		OpVerify:          reading(&l.upkeep, op(l.opVerify)),
 		OpCompact:         op(l.opCompact),
-		OpQuarantineList:  op(l.opQuarantineList),
-		OpQuarantineRetry: op(l.opQuarantineRetry),
-		OpReplay:          op(l.opReplay),
+		OpQuarantineList:  reading(&l.upkeep, op(l.opQuarantineList)),
+		OpQuarantineRetry: reading(&l.upkeep, op(l.opQuarantineRetry)),
+		OpReplay:          reading(&l.upkeep, op(l.opReplay)),
 		OpRebuild:         op(l.opRebuild),
 		OpAcceptLosses:    op(l.opAccept),
 		OpTail:            op(tails.opTail),

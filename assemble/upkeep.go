@@ -2,10 +2,12 @@ package assemble
 
 import (
 	"context"
+	"encoding/json"
 	"sync"
 	"time"
 
 	"github.com/eventlake/lake"
+	"github.com/eventlake/lake/admin"
 	"github.com/eventlake/lake/curate"
 	"github.com/eventlake/lake/quarantine"
 	"github.com/eventlake/lake/raw"
@@ -15,8 +17,9 @@ import (
 // compacting tables, expiring snapshots, trimming the stream, deleting what
 // nobody names. One at a time, so that it takes at most about one core.
 type upkeep struct {
-	mu       sync.Mutex // held while files are merged, compacted, rebuilt or swept
-	statusMu sync.Mutex // guards what follows
+	mu       sync.Mutex   // held while files are merged, compacted, rebuilt or deleted
+	readers  sync.RWMutex // held for reading by what reads files that it has listed before; nothing is deleted meanwhile
+	statusMu sync.Mutex   // guards what follows
 	last     Upkeep
 	steps    [upkeepSteps]stepCount
 }
@@ -37,6 +40,15 @@ func (s upkeepStep) String() string { return [...]string{"merge_raw", "compact",
 type stepCount struct {
 	runs, failures int64
 	success        lake.Instant // when the step last ended well; 0: never
+}
+
+// busy reports whether mu is held now.
+func (u *upkeep) busy() bool {
+	if u.mu.TryLock() {
+		u.mu.Unlock()
+		return false
+	}
+	return true
 }
 
 func (u *upkeep) state() (Upkeep, [upkeepSteps]stepCount) {
@@ -74,8 +86,14 @@ func (l *Local) runUpkeep(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-merge.C:
+			if l.upkeep.busy() {
+				continue // with a rebuild, which may last: tidying goes on
+			}
 			step, err = mergeStep, l.MergeRaw(ctx)
 		case <-compact.C:
+			if l.upkeep.busy() {
+				continue
+			}
 			step = compactStep
 			_, err = l.Compact(ctx, CompactArgs{})
 		case <-tidy.C:
@@ -145,7 +163,10 @@ func (l *Local) Compact(ctx context.Context, args CompactArgs) (curate.CompactRe
 	return report, err
 }
 
-// Tidy trims the stream, expires snapshots and deletes what nobody names.
+// Tidy trims the stream, expires snapshots and deletes what nobody names. While
+// a rebuild writes files that no commit names yet, or something reads what it
+// listed before, however long, only the stream is trimmed: the rest waits for
+// the next time.
 func (l *Local) Tidy(ctx context.Context) error {
 	journal, err := l.Ledger.Journal(ctx)
 	if err != nil {
@@ -154,6 +175,14 @@ func (l *Local) Tidy(ctx context.Context) error {
 	if _, err := l.Stream.Trim(ctx, journal.Positions()); err != nil {
 		return err
 	}
+	if !l.upkeep.mu.TryLock() {
+		return nil
+	}
+	defer l.upkeep.mu.Unlock()
+	if !l.upkeep.readers.TryLock() {
+		return nil
+	}
+	defer l.upkeep.readers.Unlock()
 	tables, err := l.Catalog.Tables(ctx)
 	if err != nil {
 		return err
@@ -165,10 +194,26 @@ func (l *Local) Tidy(ctx context.Context) error {
 		}
 		l.note(func(u *Upkeep) { u.ExpiredSnapshots += m.Snapshots; u.SweptFiles += m.Files })
 	}
-	// A merge could make a name live that the sweeper has just found unused.
-	l.upkeep.mu.Lock()
-	defer l.upkeep.mu.Unlock()
 	swept, err := l.sweeper.Sweep(ctx, raw.Root, quarantine.Root)
 	l.note(func(u *Upkeep) { u.SweptFiles += swept })
-	return err
+	if err != nil {
+		return err
+	}
+	for _, root := range []lake.Key{raw.Root, quarantine.Root, "tables/"} {
+		n, err := l.Store.CleanTemp(ctx, root, sweepGrace)
+		l.note(func(u *Upkeep) { u.SweptFiles += n })
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// reading makes an operation one of upkeep's readers.
+func reading(u *upkeep, do admin.Op) admin.Op {
+	return func(ctx context.Context, in json.RawMessage, emit func(any)) (any, error) {
+		u.readers.RLock()
+		defer u.readers.RUnlock()
+		return do(ctx, in, emit)
+	}
 }
