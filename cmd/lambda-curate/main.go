@@ -29,7 +29,7 @@ func main() {
 		return curate.New(curate.Config{
 			Ledger: parts.Ledger, Store: parts.Store, Catalog: parts.Catalog, Curator: curator, Bucket: c.Config.AWS.Bucket,
 			Committed: c.Config.AWS.Queue == "",
-			Keep:      c.Config.Curate.KeepSnapshots, Clock: c.Clock, Done: tables.Reports(c, metrics), Log: c.Log,
+			Keep:      max(c.Config.Curate.KeepSnapshots, curate.MinKeep), Clock: c.Clock, Done: tables.Reports(c, metrics), Log: c.Log,
 		}), nil
 	})
 }

@@ -40,6 +40,11 @@ type Config struct {
 	Log       *slog.Logger
 }
 
+// MinKeep is the least Config.Keep when a rebuild may be underway elsewhere: files
+// that a Lambda wrote and has yet to commit must not be taken for garbage, and a
+// Lambda lives at most 15 minutes (AWS Lambda quotas).
+const MinKeep = 30 * time.Minute
+
 // Report is what one call did.
 type Report struct {
 	Objects arrivals.Report     `json:"objects"`
