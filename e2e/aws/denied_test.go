@@ -36,7 +36,7 @@ func TestWhatIsMissingOrForbiddenIsNamed(t *testing.T) {
 		says     []string // all of them
 	}{
 		"no claims' table":        {"ingest", map[string]string{"LAKE_AWS_CLAIMS": "gone-claims"}, batch, []string{"PutItem", "gone-claims"}},
-		"no ledger's table":       {"ingest", map[string]string{"LAKE_AWS_LEDGER": "gone-ledger"}, batch, []string{"PutItem", "gone-ledger"}},
+		"no ledger's table":       {"ingest", map[string]string{"LAKE_AWS_LEDGER": "gone-ledger"}, batch, []string{"GetItem", "gone-ledger"}},
 		"no delivery stream":      {"ingest", map[string]string{"LAKE_AWS_FIREHOSE": "gone-delivery"}, batch, []string{"PutRecordBatch", "gone-delivery"}},
 		"no bucket":               {"ingest", map[string]string{"LAKE_AWS_BUCKET": "gone-bucket"}, broken, []string{"create quarantine/", "s3://gone-bucket: no such bucket", "check the bucket's name"}},
 		"no bucket for tables":    {"curate", map[string]string{"LAKE_AWS_BUCKET": "gone-bucket"}, upkeep, []string{"list raw/", "s3://gone-bucket: no such bucket"}},
