@@ -37,9 +37,12 @@ func (a *app) run(ctx context.Context, args []string) int {
 	root.SetIn(a.in)
 	root.SetOut(a.out)
 	root.SetErr(a.err)
-	err := root.ExecuteContext(ctx)
+	c, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return exitOK
+	}
+	if !a.began {
+		err = &usageError{fmt.Errorf("%w; see: %s --help", err, c.CommandPath())}
 	}
 	var quiet *silent
 	if !errors.As(err, &quiet) {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"io"
 	"log/slog"
 	"strings"
@@ -22,6 +21,8 @@ type app struct {
 	configFile string
 	json       bool
 	flags      map[string]*string // configuration keys that are flags
+
+	began bool // flags and arguments are right, the command is at work
 }
 
 const rootHelp = `lake is an event-driven data lake in one program: events come in over HTTP, are
@@ -50,9 +51,6 @@ func newRoot(a *app) *cobra.Command {
 		},
 	}
 	root.SuggestionsMinimumDistance = 2
-	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return &usageError{fmt.Errorf("%w; see: %s --help", err, c.CommandPath())}
-	})
 	f := root.PersistentFlags()
 	a.flags = map[string]*string{
 		"data":       f.String("data", "", "data directory (default ./lake-data)"),
@@ -76,22 +74,21 @@ func newRoot(a *app) *cobra.Command {
 	add("proof", newStatus(a), newVerify(a))
 	add("care", newKeys(a), newQuarantine(a), newRebuild(a), newCompact(a), newDoctor(a))
 	root.AddCommand(newVersion(a), newDocs(), exitCodesHelp())
-	usageErrors(root)
+	a.noteBeginning(root)
 	return root
 }
 
-// usageErrors makes wrong arguments of every command the caller's mistake.
-func usageErrors(c *cobra.Command) {
-	if check := c.Args; check != nil {
-		c.Args = func(c *cobra.Command, args []string) error {
-			if err := check(c, args); err != nil {
-				return &usageError{fmt.Errorf("%w; see: %s --help", err, c.CommandPath())}
-			}
-			return nil
+// noteBeginning lets every command note that it began: what fails before, flags
+// and arguments, is the caller's mistake.
+func (a *app) noteBeginning(c *cobra.Command) {
+	if run := c.RunE; run != nil {
+		c.RunE = func(c *cobra.Command, args []string) error {
+			a.began = true
+			return run(c, args)
 		}
 	}
 	for _, sub := range c.Commands() {
-		usageErrors(sub)
+		a.noteBeginning(sub)
 	}
 }
 
