@@ -38,7 +38,7 @@ func TestARebuildOrReplayThatIsKilledChangesNothing(t *testing.T) {
 
 	// How long they take undisturbed says when a kill is in the middle.
 	interrupted := 0
-	for _, args := range [][]string{{"rebuild"}, {"replay", "--to", "stream"}} {
+	for _, args := range [][]string{{"rebuild", "--force"}, {"replay", "--to", "stream"}} {
 		args = append(args, "--data", s.data)
 		start := time.Now()
 		must(t, args...)

@@ -206,7 +206,7 @@ func (s *snapshot) describe() (table.Snapshot, error) {
 // they are now.
 func (s *snapshot) existing(ctx context.Context, m *manifest) ([]ice.ManifestEntry, error) {
 	if m.file.PartitionSpecID() != int32(s.w.spec.ID()) {
-		return nil, lake.Errorf(lake.ErrInvalid, "run rewrite_data_files with the engine that changed the partitioning, or `lake rebuild` the table",
+		return nil, lake.Errorf(lake.ErrInvalid, "run rewrite_data_files with the engine that changed the partitioning, or `lake rebuild --force` the table",
 			"manifest %s was written for another partitioning", m.file.FilePath())
 	}
 	return s.c.readEntries(ctx, s.commit.Table, m.file)

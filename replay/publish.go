@@ -40,9 +40,12 @@ const (
 // Publish sends the events of the files that the range holds to the target, in
 // the order in which the lake received them as far as files keep it, with
 // their original ids, sources and bodies. It can be stopped and repeated at
-// any moment. progress may be nil.
+// any moment. ErrInvalid when the range is not valid. progress may be nil.
 func Publish(ctx context.Context, lines *raw.Reader, files []lake.File, r Range, pace Pace, to Target, progress func(Published)) (Published, error) {
 	p := &publisher{to: to, pace: pace, wait: lake.Sleep}
+	if err := r.Validate(); err != nil {
+		return p.done, err
+	}
 	for _, f := range files {
 		err := eachEvent(ctx, lines, f, r, func(body []byte, fields *raw.Fields) error {
 			return p.add(ctx, body, fields)

@@ -26,6 +26,17 @@ type RebuildOptions struct {
 	From   lake.Day       `json:"from,omitempty"`  // first day; 0 is all before To
 	To     lake.Day       `json:"to,omitempty"`    // day after the last; 0 is all after From
 	DryRun bool           `json:"dry_run,omitempty"`
+	// Force swaps the files of tables without a difference too. It is for files
+	// that are right but not as they would be written today.
+	Force bool `json:"force,omitempty"`
+}
+
+// Validate returns ErrInvalid when no day is meant.
+func (o RebuildOptions) Validate() error {
+	if o.To != 0 && o.To <= o.From {
+		return nothingBetween(o.From, o.To)
+	}
+	return nil
 }
 
 func (o RebuildOptions) whole() bool { return o.From == 0 && o.To == 0 }
@@ -49,6 +60,10 @@ type Rebuilt struct {
 	Snapshot lake.SnapshotID `json:"snapshot"` // after the swap
 }
 
+// Same reports whether the table was as raw makes it: every old file could be
+// read, to its checksum, and nothing differs.
+func (out *Rebuilt) Same() bool { return out.Difference.Same() && len(out.Unreadable) == 0 }
+
 // Unreadable is a data file of the table that cannot be read.
 type Unreadable struct {
 	File lake.DataFile `json:"file"`
@@ -58,8 +73,12 @@ type Unreadable struct {
 // staleTries is how often a swap that lost to another writer is done again.
 const staleTries = 10
 
-// Tables lists the tables that the options choose.
+// Tables lists the tables that the options choose. ErrInvalid when these are not
+// valid, ErrNotFound when there is no such table.
 func (r *Rebuilder) Tables(ctx context.Context, o RebuildOptions) ([]lake.TableName, error) {
+	if err := o.Validate(); err != nil {
+		return nil, err
+	}
 	all, err := r.Catalog.Tables(ctx)
 	if err != nil || o.Table == "" {
 		return all, err
@@ -72,8 +91,9 @@ func (r *Rebuilder) Tables(ctx context.Context, o RebuildOptions) ([]lake.TableN
 
 // Table rebuilds one table: on the side up to what the table has consumed; then
 // show is told the difference; then, with every other writer kept off, what
-// came in meanwhile is added and one table commit swaps the files. The lake
-// goes on ingesting all the time. A crash at any point leaves the old table or
+// came in meanwhile is added and one table commit swaps the files; a table that
+// is as raw makes it stays as it is, unless Force is set. The lake goes on
+// ingesting all the time. A crash at any point leaves the old table or
 // the new one; side files that no snapshot names are removed by maintenance.
 // Old data files need not be readable.
 func (r *Rebuilder) Table(ctx context.Context, name lake.TableName, o RebuildOptions, show func(Rebuilt), progress func(done, total int)) (out Rebuilt, err error) {
@@ -107,7 +127,7 @@ func (r *Rebuilder) Table(ctx context.Context, name lake.TableName, o RebuildOpt
 	if show != nil {
 		show(out)
 	}
-	if o.DryRun {
+	if o.DryRun || out.Same() && !o.Force {
 		return out, nil
 	}
 	for try := 1; ; try++ {

@@ -7,6 +7,7 @@ package replay
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -20,6 +21,26 @@ type Range struct {
 	Sources []lake.SourceID // files do not know them: each event is looked at
 	From    lake.Instant    // event time, inclusive
 	To      lake.Instant    // event time, exclusive
+}
+
+// Validate returns ErrInvalid when no time is meant.
+func (r Range) Validate() error {
+	if r.To != 0 && r.To <= r.From {
+		return nothingBetween(dayOrTime(r.From), dayOrTime(r.To))
+	}
+	return nil
+}
+
+func nothingBetween(from, to fmt.Stringer) error {
+	return lake.Errorf(lake.ErrInvalid, "name a later end: a range ends before it", "there is nothing from %s to %s", from, to)
+}
+
+// dayOrTime shows a time as it was probably written.
+func dayOrTime(i lake.Instant) fmt.Stringer {
+	if d := i.Day(); d.Start() == i {
+		return d
+	}
+	return i
 }
 
 // Holds reports whether an event of that partition type, source and time is

@@ -11,7 +11,6 @@ import (
 	"github.com/eventlake/lake"
 	"github.com/eventlake/lake/assemble"
 	"github.com/eventlake/lake/config"
-	"github.com/eventlake/lake/curate"
 	"github.com/eventlake/lake/replay"
 )
 
@@ -21,9 +20,10 @@ func newRebuild(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use: "rebuild", Short: "Make tables again from raw: show the difference, then swap",
 		Long: `Make tables again from raw with today's rules, on the side. The difference is shown first: rows and columns
-by type and day. Then one table commit swaps the files; with --dry-run it stops before. The lake goes on
-taking events in meanwhile. A rebuild cannot lose or double an event, whenever it is interrupted. It also
-repairs: a Parquet file that is missing or damaged is named, and its rows come from raw.`,
+by type and day. Then one table commit swaps the files; with --dry-run it stops before. A table without a
+difference stays as it is, unless --force wants its files written anew. The lake goes on taking events in
+meanwhile. A rebuild cannot lose or double an event, whenever it is interrupted. It also repairs: a Parquet
+file that is missing or damaged is named, and its rows come from raw.`,
 		Example: "  lake rebuild --dry-run\n  lake rebuild --type account\n  lake rebuild --type account --from 2026-03-01 --to 2026-03-08",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -37,6 +37,9 @@ repairs: a Parquet file that is missing or damaged is named, and its rows come f
 			if o.To, err = parseDay(to); err != nil {
 				return err
 			}
+			if err := o.Validate(); err != nil {
+				return &usageError{err}
+			}
 			return a.with(c.Context(), func(s *session, _ config.Config) error {
 				bar := a.progress("rebuild", "raw files")
 				var done []replay.Rebuilt
@@ -49,7 +52,7 @@ repairs: a Parquet file that is missing or damaged is named, and its rows come f
 						bar.at(int64(st.Done), int64(st.Total))
 					} else if !a.json {
 						bar.done()
-						a.printDifference(st.Table, st.Difference, st.Unreadable)
+						a.printDifference(&replay.Rebuilt{Table: st.Table, Difference: *st.Difference, Unreadable: st.Unreadable}, o.Force)
 						bar = a.progress("rebuild", "raw files")
 					}
 				}, &done)
@@ -60,13 +63,7 @@ repairs: a Parquet file that is missing or damaged is named, and its rows come f
 				if a.json {
 					return a.printJSON(done)
 				}
-				for _, r := range done {
-					if r.Swapped {
-						fmt.Fprintf(a.out, "%s: swapped, %s rows rebuilt and %s that came meanwhile\n", r.Table, count(r.Rows), count(r.Since))
-					} else {
-						fmt.Fprintf(a.out, "%s: not swapped (--dry-run)\n", r.Table)
-					}
-				}
+				a.printRebuilt(done)
 				return nil
 			})
 		},
@@ -75,6 +72,8 @@ repairs: a Parquet file that is missing or damaged is named, and its rows come f
 	c.Flags().StringVar(&from, "from", "", "first day of the events' own time, YYYY-MM-DD (UTC)")
 	c.Flags().StringVar(&to, "to", "", "day after the last, YYYY-MM-DD (UTC)")
 	c.Flags().BoolVar(&o.DryRun, "dry-run", false, "only show the difference")
+	c.Flags().BoolVar(&o.Force, "force", false, "swap tables without a difference too: all their files are written anew")
+	c.MarkFlagsMutuallyExclusive("dry-run", "force")
 	return c
 }
 
@@ -89,13 +88,40 @@ func parseDay(s string) (lake.Day, error) {
 	return day, nil
 }
 
-func (a *app) printDifference(name lake.TableName, d *curate.Difference, lost []replay.Unreadable) {
-	if d.Same() && len(lost) == 0 {
-		fmt.Fprintf(a.out, "%s: no difference\n", name)
+// printRebuilt says what became of each table, in one line for those that stay.
+func (a *app) printRebuilt(done []replay.Rebuilt) {
+	var same []lake.TableName
+	for _, r := range done {
+		switch {
+		case r.Swapped:
+			fmt.Fprintf(a.out, "%s: swapped, %s rows rebuilt and %s that came meanwhile\n", r.Table, count(r.Rows), count(r.Since))
+		case r.Same():
+			same = append(same, r.Table)
+		default:
+			fmt.Fprintf(a.out, "%s: not swapped (--dry-run)\n", r.Table)
+		}
+	}
+	switch len(same) {
+	case 0:
+	case 1:
+		fmt.Fprintf(a.out, "%s: no difference, it stays as it is\n", same[0])
+	default:
+		fmt.Fprintf(a.out, "%s tables: no difference, they stay as they are\n", count(int64(len(same))))
+	}
+}
+
+// printDifference shows what a rebuild changes. A table in which nothing does
+// is named only when it is swapped all the same.
+func (a *app) printDifference(r *replay.Rebuilt, force bool) {
+	if r.Same() {
+		if force {
+			fmt.Fprintf(a.out, "%s: no difference\n", r.Table)
+		}
 		return
 	}
-	fmt.Fprintf(a.out, "%s:\n", name)
-	for _, l := range lost {
+	d := &r.Difference
+	fmt.Fprintf(a.out, "%s:\n", r.Table)
+	for _, l := range r.Unreadable {
 		fmt.Fprintf(a.out, "  the old file %s cannot be read; the rows of %s that raw has replace its %s: %s\n", l.File.Key, l.File.Day, count(l.File.Rows), l.Why)
 	}
 	for _, l := range []struct {

@@ -48,6 +48,9 @@ source of each event: with keys, use a write key of that source, or an admin key
 					*at = day.Start()
 				}
 			}
+			if err := args.Range.Validate(); err != nil {
+				return &usageError{err}
+			}
 			var err error
 			if args.Pace.Speed, err = parseSpeed(speed); err != nil {
 				return err

@@ -151,7 +151,7 @@ func TestAReplayStartedTwiceCountsNothingTwice(t *testing.T) {
 		t.Errorf("%d raw objects became %d", objects, n)
 	}
 
-	s.twice(replay.Request{Target: replay.ToRebuild})
+	s.twice(replay.Request{Target: replay.ToRebuild, Force: true})
 	s.settle(2 * time.Minute)
 	if !strings.Contains(s.log.String(), "the rest was handed on") {
 		t.Error("no call handed itself the rest: the test proves less than it says")

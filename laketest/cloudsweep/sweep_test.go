@@ -175,7 +175,7 @@ func (r *run) script(ctx context.Context) error {
 				return err
 			}
 		case 4:
-			if err := r.again(ctx, `{"target":"rebuild"}`); err != nil {
+			if err := r.again(ctx, `{"target":"rebuild","force":true}`); err != nil {
 				return err
 			}
 		case 5:

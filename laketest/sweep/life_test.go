@@ -129,7 +129,7 @@ func (l *life) rebuild(ctx context.Context) error {
 		return err
 	}
 	for _, name := range tables {
-		if _, err := r.Table(ctx, name, replay.RebuildOptions{}, nil, nil); err != nil {
+		if _, err := r.Table(ctx, name, replay.RebuildOptions{Force: true}, nil, nil); err != nil {
 			return err
 		}
 	}

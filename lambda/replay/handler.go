@@ -159,7 +159,7 @@ type unit struct {
 
 func (u unit) String() string { return string(u.table) + " " + u.day.String() }
 
-// rebuild makes the tables' days again, one table commit a day.
+// rebuild makes the tables' days again, one table commit a day that differs.
 func (h *Handler) rebuild(ctx context.Context, r *Request) (report Report, err error) {
 	rebuilder := *h.config.Rebuilder
 	rebuilder.Ledger = h.whole()
@@ -171,7 +171,7 @@ func (h *Handler) rebuild(ctx context.Context, r *Request) (report Report, err e
 		if r.Cursor != "" && u.String() <= r.Cursor {
 			continue
 		}
-		built, err := rebuilder.Table(ctx, u.table, stage.RebuildOptions{Table: u.table, From: u.day, To: u.day + 1, DryRun: r.DryRun}, nil, nil)
+		built, err := rebuilder.Table(ctx, u.table, stage.RebuildOptions{Table: u.table, From: u.day, To: u.day + 1, DryRun: r.DryRun, Force: r.Force}, nil, nil)
 		if err != nil {
 			return report, fmt.Errorf("rebuild %s: %w", u, err)
 		}

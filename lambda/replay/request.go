@@ -28,6 +28,7 @@ type Request struct {
 	Types   []string        `json:"types,omitempty"`
 	Sources []lake.SourceID `json:"sources,omitempty"` // stream only
 	DryRun  bool            `json:"dry_run,omitempty"`
+	Force   bool            `json:"force,omitempty"` // a rebuild: swap days without a difference too
 	// Cursor is where to go on: what the last call did last. It is set when a
 	// replay hands itself the rest.
 	Cursor string `json:"cursor,omitempty"`
@@ -66,10 +67,7 @@ func (r *Request) window() (stage.Range, error) {
 	if out.To, err = parseTime(r.To); err != nil {
 		return out, err
 	}
-	if out.To != 0 && out.To <= out.From {
-		return out, lake.Errorf(lake.ErrInvalid, "make to later than from", "nothing lies between %s and %s", r.From, r.To)
-	}
-	return out, nil
+	return out, out.Validate()
 }
 
 func parseTime(text string) (lake.Instant, error) {
