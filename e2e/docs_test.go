@@ -9,7 +9,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 )
 
@@ -125,90 +124,6 @@ func TestDocumentsNameTargetsThatExist(t *testing.T) {
 					t.Errorf("%s: `%s`: the Makefile has no target %s", d.name, code, m[1])
 				}
 			}
-		}
-	}
-}
-
-// helpOf returns the help of a command, "" when there is none of that name.
-var helpOf = func() func(t *testing.T, words string) string {
-	var mu sync.Mutex
-	known := map[string]string{}
-	return func(t *testing.T, words string) string {
-		t.Helper()
-		mu.Lock()
-		defer mu.Unlock()
-		help, ok := known[words]
-		if !ok {
-			out, _, exit := run(t, append(strings.Fields(words), "--help")...)
-			last := words[strings.LastIndexByte(words, ' ')+1:]
-			if exit == 0 && (words == "" || regexp.MustCompile(`(?m)^\s+lake (?:\S+ )?`+regexp.QuoteMeta(last)+`\b`).MatchString(out)) {
-				help = out
-			}
-			known[words] = help
-		}
-		return help
-	}
-}()
-
-func TestDocumentsNameCommandsThatExist(t *testing.T) {
-	checked := 0
-	for _, d := range documents(t) {
-		for _, code := range append(slices.Clone(d.spans), d.lines...) {
-			for _, words := range lakeCommands(code) {
-				checked++
-				checkCommand(t, d.name, code, words)
-			}
-		}
-	}
-	if checked < 50 {
-		t.Errorf("found only %d commands in the documents; has this test gone blind?", checked)
-	}
-}
-
-// lakeCommands finds the calls of lake in a line of code, each as its words
-// without "lake".
-func lakeCommands(code string) [][]string {
-	code, _, _ = strings.Cut(code, " #")
-	code = regexp.MustCompile(`"[^"]*"|'[^']*'`).ReplaceAllString(code, "TEXT")
-	var out [][]string
-	for _, part := range regexp.MustCompile(`&&|\|\||[|;&]|\$\(|^\$ `).Split(code, -1) {
-		words := strings.Fields(strings.Trim(part, " )"))
-		for len(words) > 0 && regexp.MustCompile(`^[A-Z_]+=`).MatchString(words[0]) {
-			words = words[1:]
-		}
-		if len(words) > 1 && slices.Contains([]string{"lake", "bin/lake", "./bin/lake"}, words[0]) {
-			out = append(out, words[1:])
-		}
-	}
-	return out
-}
-
-// checkCommand looks a verb and its flags up in the binary's help.
-func checkCommand(t *testing.T, doc, code string, words []string) {
-	t.Helper()
-	verb := strings.Trim(words[0], "[].,:")
-	if strings.HasPrefix(verb, "-") || !regexp.MustCompile(`^[a-z-]+$`).MatchString(verb) {
-		verb = ""
-	}
-	help := helpOf(t, verb)
-	if help == "" {
-		t.Errorf("%s: `%s`: there is no command lake %s", doc, code, verb)
-		return
-	}
-	if strings.Contains(help, "Available Commands:") && verb != "" && len(words) > 1 {
-		for sub := range strings.SplitSeq(words[1], "|") { // lake keys create|list|revoke
-			if regexp.MustCompile(`^[a-z-]+$`).MatchString(sub) && !strings.HasPrefix(sub, "-") {
-				if help = helpOf(t, verb+" "+sub); help == "" {
-					t.Errorf("%s: `%s`: there is no command lake %s %s", doc, code, verb, sub)
-					return
-				}
-			}
-		}
-	}
-	for _, w := range words {
-		flag, _, _ := strings.Cut(strings.Trim(w, "[].,:"), "=")
-		if regexp.MustCompile(`^--?[a-z][a-z-]*$`).MatchString(flag) && !regexp.MustCompile(`(?m)(^|[\s,])`+regexp.QuoteMeta(flag)+`\b`).MatchString(help) {
-			t.Errorf("%s: `%s`: lake %s has no flag %s", doc, code, verb, flag)
 		}
 	}
 }

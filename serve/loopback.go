@@ -16,7 +16,7 @@ func CheckListen(addr string, writeKeys bool) error {
 	if writeKeys || Loopback(addr) {
 		return nil
 	}
-	return lake.Errorf(lake.ErrInvalid, "make a key first: `lake keys create SOURCE --role write`, or listen on "+DefaultAddr,
+	return lake.Errorf(lake.ErrInvalid, "make a key first: `lake keys create --source NAME`, or listen on "+DefaultAddr,
 		"listening on %s without write keys would let everybody who reaches it send events", addr)
 }
 

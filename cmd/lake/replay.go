@@ -26,8 +26,8 @@ by URL, or as NDJSON to a file or standard output (-). Ids and bodies are the or
 be counted twice wherever the receiver is a lake. It can be stopped and repeated at any moment.
 
 An id belongs to a source, and a line does not say which. So a file takes the events of one source: choose it
-with --source where the lake has several, and give it to lake send --source NAME. Another lake is told the
-source of each event: with keys, use a write key of that source, or an admin key for all.`,
+with --source where the lake has several, and send it with lake send --source NAME FILE. Another lake is told
+the source of each event: with keys, use a write key of that source, or an admin key for all.`,
 		Example: "  lake replay --to account.ndjson --source shop --type account\n  lake replay --to - | head\n" +
 			"  lake replay --to https://staging.example --key $KEY --from 2026-03-01 --speed 10x",
 		Args: cobra.NoArgs,
