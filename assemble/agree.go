@@ -62,6 +62,11 @@ func (l *Local) agree(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	for id := range at {
+		if !slices.ContainsFunc(shards, func(s lake.Shard) bool { return s.ID == id }) {
+			return lake.Errorf(lake.ErrCorrupt, hint, "the ledger has decided %s up to position %s, but the stream has no such shard", id, at[id])
+		}
+	}
 	for _, s := range shards {
 		if at[s.ID].After(s.Last) {
 			return lake.Errorf(lake.ErrCorrupt, hint, "the ledger has decided %s up to position %s, but the stream ends at %s", s.ID, at[s.ID], s.Last)

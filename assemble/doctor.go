@@ -81,6 +81,7 @@ func Examine(ctx context.Context, cfg config.Config, log *slog.Logger) (parts []
 type examination struct {
 	cfg    config.Config
 	log    *slog.Logger
+	first  map[lake.ShardID]lake.Position // of what each shard of the stream has
 	last   map[lake.ShardID]lake.Position
 	tables consumedBy              // of the tables that can be read
 	unread map[lake.TableName]bool // that cannot; nil when that is not known either
@@ -100,11 +101,11 @@ func (e *examination) stream(ctx context.Context, p *PartHealth) error {
 			p.problem("%s", q)
 		}
 	})
-	e.last = done.Last
+	e.first, e.last = done.First, done.Last
 	p.What = fmt.Sprintf("%d records in %d segments, %d lost before", done.Records, done.Segments, done.Lost)
 	if !p.OK() {
 		p.Repair = "keep the damaged segments beside as *.damaged and put a marked gap in place of what cannot be read; " +
-			"the events in it are lost unless raw has them already"
+			"the events in it that were not ingested are lost, and recorded in " + lossesName
 	}
 	return err
 }
@@ -161,13 +162,25 @@ func (e *examination) ledger(ctx context.Context, p *PartHealth) (err error) {
 			p.Repair, p.needs.catchUp = "take these raw files into the tables again; nothing is lost", true
 		}
 	}
-	for id, at := range journal.Positions() {
+	e.compare(p, journal.Positions())
+	return nil
+}
+
+// compare holds the ends of the stream against what is decided.
+func (e *examination) compare(p *PartHealth, at map[lake.ShardID]lake.Position) {
+	const repair = "mark what is missing of the stream as lost, so that no position is used twice"
+	for id, at := range at {
 		if last, ok := e.last[id]; ok && at.After(last) {
 			p.problem("it has decided %s up to position %s, but the stream ends at %s", id, at, last)
-			p.Repair, p.needs.ledger = "mark the missing end of the stream as lost, so that no position is used twice", true
+			p.Repair, p.needs.ledger = repair, true
 		}
 	}
-	return nil
+	for id, first := range e.first {
+		if n, _ := first.Uint64(); between(at[id], first) > 1 {
+			p.problem("it has decided %s up to position %s, but the stream begins at %d", id, at[id], n)
+			p.Repair, p.needs.ledger = repair, true
+		}
+	}
 }
 
 // files compares the sizes of raw and quarantine files with the ledger.

@@ -94,9 +94,25 @@ func noteLosses(data string, gaps map[lake.ShardID][]lake.Span, committed map[la
 	return all, added, err
 }
 
+// noteEndLost records that the end of a shard's log is gone and nothing tells
+// what it held; added is false when that is recorded already.
+func noteEndLost(data string, id lake.ShardID, after lake.Position) (added bool, err error) {
+	all, err := readLosses(data)
+	if err != nil {
+		return false, err
+	}
+	if slices.ContainsFunc(all, func(l audit.Loss) bool { return l.Unbounded && l.Shard == id && l.Span.To == after }) {
+		return false, nil
+	}
+	return true, writeLosses(data, append(all, audit.Loss{
+		Shard: id, Span: lake.Span{After: after, To: after}, Unbounded: true, Found: time.Now().UTC().Truncate(time.Second),
+		Reason: "the end of the stream was gone, and the lake had not been stopped before",
+	}))
+}
+
 // unrecorded is what of a span is in no recorded loss.
 func unrecorded(g lake.Span, id lake.ShardID, all []audit.Loss) (out []lake.Span) {
-	known := slices.DeleteFunc(slices.Clone(all), func(l audit.Loss) bool { return l.Shard != id })
+	known := slices.DeleteFunc(slices.Clone(all), func(l audit.Loss) bool { return l.Shard != id || l.Unbounded })
 	slices.SortFunc(known, func(a, b audit.Loss) int { return a.Span.After.Compare(b.Span.After) })
 	for _, l := range known {
 		if !l.Span.To.After(g.After) || !g.To.After(l.Span.After) {

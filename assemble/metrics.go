@@ -56,6 +56,7 @@ func (m *metrics) stages(ctx context.Context, p page, books *ledger.Stats) error
 	if err != nil {
 		return err
 	}
+	gaps := m.lake.Stream.Gaps()
 	for _, s := range shards {
 		at, err := m.lake.Ledger.Position(ctx, s.ID)
 		if err != nil {
@@ -65,7 +66,7 @@ func (m *metrics) stages(ctx context.Context, p page, books *ledger.Stats) error
 		p.gauge("lake_stream_head_position", "Records ever stored in the shard.", ordinal(s.Last), shard)
 		p.gauge("lake_ingest_committed_position", "Records of the shard that are decided and committed.", ordinal(at), shard)
 		p.gauge("lake_curate_committed_position", "Records of the shard whose events are in their tables.", ordinal(curated[s.ID]), shard)
-		p.gauge("lake_ingest_lag_events", "Records stored and not yet committed.", float64(between(at, s.Last)), shard)
+		p.gauge("lake_ingest_lag_events", "Records stored and not yet committed.", float64(waiting(gaps[s.ID], at, s.Last)), shard)
 		age, err := m.age(ctx, s, at)
 		if err != nil {
 			return err

@@ -12,6 +12,7 @@ import (
 	"github.com/eventlake/lake/local/catalog"
 	"github.com/eventlake/lake/local/disk"
 	"github.com/eventlake/lake/local/ledger"
+	"github.com/eventlake/lake/local/store"
 	"github.com/eventlake/lake/local/stream"
 )
 
@@ -95,64 +96,65 @@ func restoreLedger(ctx context.Context, cfg config.Config, log *slog.Logger, tel
 }
 
 // repairStream makes every shard readable, and as long as what others have
-// read of it.
+// read of it. What may be lost for good is recorded before anything is changed.
 func repairStream(ctx context.Context, cfg config.Config, log *slog.Logger, tell func(string)) error {
 	dir := filepath.Join(cfg.Data, streamDir)
-	reach, err := reached(ctx, cfg, log)
+	known, err := knownOf(ctx, cfg, log)
 	if err != nil {
 		return err
 	}
-	ids, err := shardDirs(dir)
+	known.EndLost = func(id lake.ShardID, after lake.Position) error {
+		added, err := noteEndLost(cfg.Data, id, after)
+		if added {
+			tell(fmt.Sprintf("stream: the end of %s is gone: how many records followed position %s, if any, nothing tells; recorded in %s", id, after, lossesName))
+		}
+		return err
+	}
+	done, err := stream.Repair(ctx, disk.OS{}, dir, known)
 	if err != nil {
 		return err
 	}
-	for _, id := range ids {
-		done, err := stream.Repair(ctx, disk.OS{}, dir, id, reach[id])
-		if err != nil {
-			return err
-		}
-		for _, path := range done.Segments {
-			tell("stream: written anew: " + path)
-		}
-		for _, lost := range done.Lost {
-			tell(fmt.Sprintf("stream: %s positions %s are marked as lost", id, lost))
+	for _, path := range done.Segments {
+		tell("stream: written anew: " + path)
+	}
+	for id, spans := range done.Lost {
+		for _, lost := range spans {
+			what := ""
+			if known.Decided != nil && !lost.To.After(known.Decided[id]) {
+				what = "; all of them were ingested before: nothing is lost"
+			}
+			tell(fmt.Sprintf("stream: %s positions %s are marked as missing%s", id, lost, what))
 		}
 	}
 	return nil
 }
 
-func shardDirs(dir string) (ids []lake.ShardID, err error) {
-	entries, err := disk.OS{}.ReadDir(dir)
-	if err != nil {
-		return nil, err
-	}
-	for _, e := range entries {
-		if ok, _ := filepath.Match("shard-[0-9][0-9][0-9]", e.Name); ok && e.Dir {
-			ids = append(ids, lake.ShardID(e.Name))
-		}
-	}
-	return ids, nil
-}
-
-// reached is how far tables and, when it can be read, the ledger have read the
-// stream.
-func reached(ctx context.Context, cfg config.Config, log *slog.Logger) (out map[lake.ShardID]lake.Position, err error) {
-	out = map[lake.ShardID]lake.Position{}
+// knownOf is how far tables, raw and quarantine files and, when it can be read,
+// the ledger have read the stream.
+func knownOf(ctx context.Context, cfg config.Config, log *slog.Logger) (out stream.Known, err error) {
+	out = stream.Known{Read: map[lake.ShardID]lake.Position{}, Shards: cfg.Stream.Shards}
 	further := func(m map[lake.ShardID]lake.Position) {
 		for id, p := range m {
-			if p.After(out[id]) {
-				out[id] = p
+			if p.After(out.Read[id]) {
+				out.Read[id] = p
 			}
 		}
 	}
+	files, _, err := findFiles(ctx, store.New(disk.OS{}, cfg.Data))
+	if err != nil {
+		return out, err
+	}
+	for _, f := range files {
+		further(map[lake.ShardID]lake.Position{f.Shard: f.Span.To})
+	}
 	c, err := catalog.Open(ctx, cfg.Data, catalog.Options{Logger: log})
 	if err != nil {
-		return nil, err
+		return out, err
 	}
 	defer func() { err = errors.Join(err, c.Close()) }()
 	tables, err := consumed(ctx, c)
 	if err != nil {
-		return nil, err
+		return out, err
 	}
 	for _, m := range tables {
 		further(m)
@@ -160,9 +162,13 @@ func reached(ctx context.Context, cfg config.Config, log *slog.Logger) (out map[
 	if l, err := openLedger(ctx, cfg, log); err == nil { // a damaged one says nothing
 		positions, err := positionsOf(ctx, l)
 		if err = errors.Join(err, l.Close()); err != nil {
-			return nil, err
+			return out, err
 		}
 		further(positions)
+		// One that was deleted opens as a new one, which has decided nothing.
+		if whole := len(positions) > 0 || len(files) == 0; whole && len(disagreements(positions, tables)) == 0 {
+			out.Decided = positions
+		}
 	}
 	return out, nil
 }

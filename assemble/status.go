@@ -74,12 +74,10 @@ func (l *Local) Status(ctx context.Context) (*Status, error) {
 	if err != nil {
 		return nil, err
 	}
-	positions := journal.Positions()
+	positions, gaps := journal.Positions(), l.Stream.Gaps()
 	for _, sh := range shards {
 		st := ShardStatus{Shard: sh.ID, Stored: sh.Last, Committed: positions[sh.ID], Curated: curated[sh.ID]}
-		last, _ := sh.Last.Uint64()
-		at, _ := st.Committed.Uint64()
-		st.Lag = int64(last - min(at, last))
+		st.Lag = waiting(gaps[sh.ID], st.Committed, sh.Last)
 		s.Lag += st.Lag
 		s.Shards = append(s.Shards, st)
 	}

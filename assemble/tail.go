@@ -190,7 +190,7 @@ type ConsumerStatus struct {
 
 // consumerStatus compares every consumer with the ends of the shards.
 func consumerStatus(ctx context.Context, s *stream.Stream, shards []lake.Shard) ([]ConsumerStatus, error) {
-	out := []ConsumerStatus{}
+	out, gaps := []ConsumerStatus{}, s.Gaps()
 	for _, name := range s.Consumers() {
 		c, err := s.Consumer(name)
 		if err != nil {
@@ -209,7 +209,7 @@ func consumerStatus(ctx context.Context, s *stream.Stream, shards []lake.Shard) 
 			if p := at[sh.ID]; p.After(from) {
 				from = p
 			}
-			st.Lag += between(from, sh.Last)
+			st.Lag += waiting(gaps[sh.ID], from, sh.Last)
 		}
 		out = append(out, st)
 	}
@@ -221,6 +221,22 @@ func between(after, to lake.Position) int64 {
 	a, _ := after.Uint64() // the embedded stream's positions are ordinals
 	b, _ := to.Uint64()
 	return int64(b - min(a, b))
+}
+
+// waiting counts the records after one position up to another one that can be
+// read: those in gaps cannot.
+func waiting(gaps []lake.Span, after, to lake.Position) int64 {
+	n := between(after, to)
+	for _, g := range gaps {
+		if after.After(g.After) {
+			g.After = after
+		}
+		if g.To.After(to) {
+			g.To = to
+		}
+		n -= between(g.After, g.To)
+	}
+	return n
 }
 
 // tailEvent describes a record; its memory is not the record's.

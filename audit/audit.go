@@ -65,7 +65,7 @@ type Report struct {
 	Duplicate   int64 `json:"duplicate"`
 	Quarantined int64 `json:"quarantined"`
 	InFlight    int64 `json:"in_flight"` // stored, not yet decided
-	Lost        int64 `json:"lost"`      // passed and nowhere: known losses
+	Lost        int64 `json:"lost"`      // stored once, and nowhere: known losses
 
 	RawFiles        int   `json:"raw_files"`
 	RawEvents       int64 `json:"raw_events"`

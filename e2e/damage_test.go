@@ -37,6 +37,8 @@ func kindOf(path string) string {
 		return "keys"
 	case path == "stream/stream.json":
 		return "stream's head"
+	case path == "stream/ends.json":
+		return "stream's ends"
 	case dir == "stream" && strings.HasSuffix(name, ".log"):
 		return "segment"
 	case dir == "ledger":
@@ -59,7 +61,7 @@ func kindOf(path string) string {
 
 // kinds is every kind of file that a lake has.
 func kinds() []string {
-	return []string{"keys", "stream's head", "segment", "ledger's log", "ledger's snapshot", "ledger's run", "raw", "quarantine", "catalog", "metadata", "manifest list", "manifest", "parquet"}
+	return []string{"keys", "stream's head", "stream's ends", "segment", "ledger's log", "ledger's snapshot", "ledger's run", "raw", "quarantine", "catalog", "metadata", "manifest list", "manifest", "parquet"}
 }
 
 // TestOneFlippedBitIsFoundAndNamed flips one bit of one file of a stopped lake,

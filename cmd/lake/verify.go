@@ -65,8 +65,12 @@ func (a *app) printReport(r *audit.Report) {
 	fmt.Fprintf(a.out, "metadata      %15s   files of the tables%s\n", count(int64(r.Metadata)), unknown(r.Unknown))
 	fmt.Fprintf(a.out, "read again    %15s   records of the stream\n", count(r.LogRecords))
 	for _, l := range r.Losses {
+		n, where := count(l.Records), l.Span.String()
+		if l.Unbounded {
+			n, where = "unknown", "behind position "+l.Span.To.String()
+		}
 		fmt.Fprintf(a.out, "known loss    %15s   records at %s %s, found %s: %s%s\n",
-			count(l.Records), l.Shard, l.Span, l.Found.Format(time.DateOnly), l.Reason, accepted(l))
+			n, l.Shard, where, l.Found.Format(time.DateOnly), l.Reason, accepted(l))
 	}
 	switch {
 	case r.OK() && len(r.Losses) == 0:

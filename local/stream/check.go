@@ -40,19 +40,24 @@ type Checked struct {
 	Frames   int64                          `json:"frames"`
 	Records  int64                          `json:"records"`
 	Bytes    int64                          `json:"bytes"`
-	Lost     int64                          `json:"lost"` // positions in gaps that Repair has marked
+	Lost     int64                          `json:"lost"`  // positions in gaps that Repair has marked
+	First    map[lake.ShardID]lake.Position `json:"first"` // of what the segments cover
 	Last     map[lake.ShardID]lake.Position `json:"last"`
+}
+
+func newChecked() Checked {
+	return Checked{First: map[lake.ShardID]lake.Position{}, Last: map[lake.ShardID]lake.Position{}}
 }
 
 // Check reads a stream that nobody has open, verifies every checksum, header
 // and the continuity of positions, and calls fn for each problem. The error says
 // only why it could not go on.
 func Check(ctx context.Context, fsys disk.FS, dir string, fn func(Problem)) (Checked, error) {
-	done := Checked{Last: map[lake.ShardID]lake.Position{}}
+	done := newChecked()
 	m, err := readMeta(fsys, dir)
 	if errors.Is(err, lake.ErrCorrupt) || disk.IsNotExist(err) {
 		fn(Problem{Path: filepath.Join(dir, metaName), Detail: err.Error()})
-		if m, err = guessMeta(fsys, dir); disk.IsNotExist(err) {
+		if m, err = guessMeta(fsys, dir, 0); disk.IsNotExist(err) {
 			return done, nil
 		}
 	}
@@ -64,7 +69,40 @@ func Check(ctx context.Context, fsys disk.FS, dir string, fn func(Problem)) (Che
 			return done, fmt.Errorf("check %s: %w", shardName(n), err)
 		}
 	}
+	if err := checkEnds(fsys, dir, m.Shards, &done, fn); err != nil {
+		return done, err
+	}
 	return done, checkConsumers(fsys, dir, done.Last, fn)
+}
+
+// checkEnds compares the shards with how far they had come.
+func checkEnds(fsys disk.FS, dir string, shards int, done *Checked, fn func(Problem)) error {
+	saved, err := readEnds(fsys, dir)
+	if errors.Is(err, lake.ErrCorrupt) {
+		fn(Problem{Path: filepath.Join(dir, endsName), Detail: err.Error()})
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for n := range shards {
+		id := lake.ShardID(shardName(n))
+		segments, err := listSegments(fsys, filepath.Join(dir, string(id)))
+		if err != nil && !disk.IsNotExist(err) {
+			return err
+		}
+		p := Problem{Shard: id, Path: filepath.Join(dir, string(id))}
+		var segment uint64
+		if len(segments) > 0 {
+			g := segments[len(segments)-1]
+			p.Path, p.Offset, segment = g.path, g.size, g.first
+		}
+		last, _ := done.Last[id].Uint64()
+		if p.Detail, p.Lost = saved.shortened(id, segment, last); p.Detail != "" {
+			fn(p)
+		}
+	}
+	return nil
 }
 
 // Check is the function Check for the open stream, up to what is durable now.
@@ -72,7 +110,7 @@ func Check(ctx context.Context, fsys disk.FS, dir string, fn func(Problem)) (Che
 func (s *Stream) Check(ctx context.Context, fn func(Problem)) (Checked, error) {
 	s.trimming.Lock()
 	defer s.trimming.Unlock()
-	done := Checked{Last: map[lake.ShardID]lake.Position{}}
+	done := newChecked()
 	for _, sh := range s.shards {
 		sh.mu.RLock()
 		segments := make([]*segment, len(sh.segments))
@@ -99,8 +137,10 @@ func checkShard(ctx context.Context, fsys disk.FS, dir string, n int, salt uint6
 	}
 	if len(segments) == 0 {
 		fn(Problem{Shard: id, Path: shardDir, Detail: "no segments"})
+		done.Last[id] = lake.Position{}
 		return nil
 	}
+	done.First[id] = lake.Pos(segments[0].first)
 	for i, g := range segments {
 		done.Segments++
 		done.Bytes += g.size

@@ -118,6 +118,7 @@ func (sh *shard) roll() error {
 	}
 	sh.file = f
 	s.bytes.Add(headerSize)
+	s.noteSegment(sh, g.first)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	sh.segments = append(sh.segments, g)

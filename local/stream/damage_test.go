@@ -26,12 +26,24 @@ const (
 // frame each, several frames a segment.
 func written(t *testing.T, calls int) *crashfs.FS {
 	t.Helper()
+	return left(t, calls, false)
+}
+
+// left is the same stream as a process leaves it that closes it, or is killed.
+func left(t *testing.T, calls int, killed bool) *crashfs.FS {
+	t.Helper()
 	fsys := crashfs.New(1)
 	s := open(t, fsys, dir, stream.Options{Shards: 1, SegmentBytes: 3000})
 	for i := range calls {
 		must(t, s.Append(t.Context(), streamtest.Events(0, i*perCall, perCall, 200)))
 	}
+	ends := filepath.Join(dir, "ends.json")
+	before, err := disk.ReadWhole(fsys, ends)
+	must(t, err)
 	must(t, s.Close())
+	if killed { // it has noted nothing more
+		must(t, fsys.Damage(ends, func([]byte) []byte { return before }))
+	}
 	return fsys
 }
 
@@ -116,7 +128,7 @@ func TestDamageIsFoundWhereverItIs(t *testing.T) {
 				t.Errorf("check found %v", problems)
 			}
 
-			done, err := stream.Repair(t.Context(), fsys, dir, one, lake.Position{})
+			done, err := stream.Repair(t.Context(), fsys, dir, stream.Known{})
 			must(t, err)
 			if len(done.Segments) == 0 || len(done.Kept) == 0 {
 				t.Errorf("repaired %+v", done)
@@ -124,7 +136,7 @@ func TestDamageIsFoundWhereverItIs(t *testing.T) {
 			if problems := check(t, fsys); len(problems) > 0 {
 				t.Errorf("after the repair: %v", problems)
 			}
-			again, err := stream.Repair(t.Context(), fsys, dir, one, lake.Position{})
+			again, err := stream.Repair(t.Context(), fsys, dir, stream.Known{})
 			if err != nil || len(again.Segments) > 0 {
 				t.Errorf("second repair: %+v, %v", again, err)
 			}
@@ -193,7 +205,7 @@ func TestATornTailIsCut(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			fsys := written(t, 20)
+			fsys := left(t, 20, true)
 			paths, _ := segments(t, fsys)
 			must(t, fsys.Damage(paths[len(paths)-1], tt.tear))
 			for _, p := range check(t, fsys) {
@@ -229,7 +241,7 @@ func TestMissingFilesAreRefused(t *testing.T) {
 	if problems := check(t, fsys); len(problems) == 0 {
 		t.Error("check found nothing")
 	}
-	_, err = stream.Repair(t.Context(), fsys, dir, one, lake.Position{})
+	_, err = stream.Repair(t.Context(), fsys, dir, stream.Known{})
 	must(t, err)
 	s := open(t, fsys, dir, stream.Options{})
 	n, err := count(t, s)
@@ -260,7 +272,7 @@ func TestAShardWithoutSegmentsIsRefused(t *testing.T) {
 		t.Fatalf("err = %v", err)
 	}
 	// Whoever knows how far it had come can go on without using a position twice.
-	_, err := stream.Repair(t.Context(), fsys, dir, one, lake.Pos(12))
+	_, err := stream.Repair(t.Context(), fsys, dir, stream.Known{Read: map[lake.ShardID]lake.Position{one: lake.Pos(12)}})
 	must(t, err)
 	s := open(t, fsys, dir, stream.Options{})
 	must(t, s.Append(t.Context(), streamtest.Events(0, 12, 1, 200)))
@@ -286,7 +298,7 @@ func TestAConsumerAheadOfTheLogMeansLoss(t *testing.T) {
 	if problems := check(t, fsys); !slices.ContainsFunc(problems, func(p stream.Problem) bool { return strings.Contains(p.Path, "reader") }) {
 		t.Errorf("check: %v", problems)
 	}
-	_, err = stream.Repair(t.Context(), fsys, dir, one, lake.Position{})
+	_, err = stream.Repair(t.Context(), fsys, dir, stream.Known{})
 	must(t, err)
 	s = open(t, fsys, dir, stream.Options{})
 	if got := fmt.Sprint(s.Gaps()); got != "map[shard-000:[(76..80]]]" {
@@ -326,7 +338,7 @@ func TestFilesOfAnotherStreamAreRefused(t *testing.T) {
 // TestABodyCannotPassForAFrame sends the bytes of a stored frame as a body and
 // tears the frame that carries it: the copy inside must not count as a frame.
 func TestABodyCannotPassForAFrame(t *testing.T) {
-	fsys := written(t, 3)
+	fsys := crashfs.New(1)
 	other := crashfs.New(2)
 	s := open(t, other, dir, stream.Options{Shards: 1})
 	must(t, s.Append(t.Context(), streamtest.Events(0, 0, 100, 30)))
@@ -336,11 +348,12 @@ func TestABodyCannotPassForAFrame(t *testing.T) {
 	hostile, err := disk.ReadWhole(other, paths[len(paths)-1])
 	must(t, err)
 
-	s = open(t, fsys, dir, stream.Options{})
+	s = open(t, fsys, dir, stream.Options{Shards: 1})
+	must(t, s.Append(t.Context(), streamtest.Events(0, 0, 12, 200)))
 	e := streamtest.Event(0, 12, 10)
 	e.Body = hostile
 	must(t, s.Append(t.Context(), []lake.Event{e}))
-	must(t, s.Close())
+	fsys = fsys.Kill()
 	paths, _ = segments(t, fsys)
 	must(t, fsys.Damage(paths[len(paths)-1], cut(3)))
 	s = open(t, fsys, dir, stream.Options{})

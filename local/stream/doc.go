@@ -4,6 +4,7 @@
 // # Files
 //
 //	stream.json                        shards and salt, fixed when the stream is made
+//	ends.json                          how far the shards have come, as last noted
 //	shard-000/00000000000000000001.log segments, named by their first position
 //	consumers/NAME.json                positions of a named consumer
 //
@@ -36,6 +37,11 @@
 // segment of its own: after a failed fsync a frame can be readable from memory and
 // missing on the disk, and nobody may read what could still vanish. A segment
 // therefore ends where the next one begins; bytes behind that place do not count.
+//
+// A log that has lost its end looks like a shorter one, so ends.json holds how far
+// it had come when the stream was opened or closed, and which segment was begun
+// last. Open refuses a log that is shorter. What a process that was killed had
+// written behind these places, in that segment, the log alone knows.
 //
 // Opening reads the headers of all segments and the whole last one of each
 // shard. Frames of sealed segments are checked when they are read, by Check, or

@@ -157,7 +157,7 @@ func FuzzSegment(f *testing.F) {
 		}
 		s, err := Open(ctx, fsys, "s", Options{})
 		if err != nil {
-			if _, err := Repair(ctx, fsys, "s", "shard-000", lake.Position{}); err != nil {
+			if _, err := Repair(ctx, fsys, "s", Known{}); err != nil {
 				t.Fatal(err)
 			}
 			if s, err = Open(ctx, fsys, "s", Options{}); err != nil {

@@ -8,79 +8,89 @@ import (
 	"io/fs"
 	"math"
 	"path/filepath"
+	"slices"
 
 	"github.com/eventlake/lake"
 	"github.com/eventlake/lake/local/disk"
 )
 
-// Repaired is what Repair did.
-type Repaired struct {
-	Segments []string    `json:"segments"` // paths of the segments written anew
-	Kept     []string    `json:"kept"`     // paths of the damaged originals
-	Lost     []lake.Span `json:"lost"`     // positions now marked as lost
+// Known is what others know about a stream whose files are damaged.
+type Known struct {
+	// Read is how far somebody has read each shard: its log did not end before.
+	Read map[lake.ShardID]lake.Position
+	// Decided is up to where nobody needs the records of a shard any more: what
+	// it may begin behind. Where its log begins later the records between are lost.
+	// A shard that is not named is at the beginning; nil when that is not known.
+	Decided map[lake.ShardID]lake.Position
+	// Shards is how many there are when nothing else tells.
+	Shards int
+	// EndLost is told, before anything is changed, of a shard whose end is gone
+	// when nothing tells how far it went: after is the last position that is known
+	// to have been there. An error ends the repair. May be nil.
+	EndLost func(id lake.ShardID, after lake.Position) error
 }
 
-// Repair makes a damaged shard of a stream that nobody has open readable again:
-// every frame that checks is kept, a gap frame takes the place of what was lost,
-// and the damaged file stays beside as NAME.damaged. Positions do not move. When
-// the log ends before atLeast (how far somebody is known to have read) or before
-// a named consumer's position, the rest is marked as lost too, so that no position
-// is used twice; zero asks for nothing.
-// A damaged meta file is made again from the segments. A repeat finds nothing.
-func Repair(ctx context.Context, fsys disk.FS, dir string, id lake.ShardID, atLeast lake.Position) (done Repaired, err error) {
-	reach, err := ordinal(atLeast)
-	if err != nil {
+// Repaired is what Repair did.
+type Repaired struct {
+	Segments []string                     `json:"segments"` // paths of what was written anew
+	Kept     []string                     `json:"kept"`     // paths of the damaged originals
+	Lost     map[lake.ShardID][]lake.Span `json:"lost"`     // positions now marked as lost
+}
+
+// Repair makes a damaged stream that nobody has open readable again: every
+// frame that checks is kept, a gap frame takes the place of what was lost, and a
+// damaged file stays beside as NAME.damaged. Positions do not move. Where a log
+// ends before the place that it is known to have come to (it was noted, somebody
+// or a named consumer has read so far), the rest is marked as lost too, so that
+// no position is used twice. A damaged or missing meta file is made again from
+// the segments. A repeat finds nothing.
+func Repair(ctx context.Context, fsys disk.FS, dir string, known Known) (done Repaired, err error) {
+	done.Lost = map[lake.ShardID][]lake.Span{}
+	if err := fsys.Mkdir(filepath.Join(dir, consumersName)); err != nil {
 		return done, err
 	}
-	m, err := repairMeta(fsys, dir, &done)
+	saved, err := repairEnds(fsys, dir, &done)
+	if err != nil {
+		return done, fmt.Errorf("repair %s: %w", endsName, err)
+	}
+	m, err := repairMeta(fsys, dir, known.shards(&saved), &done)
 	if err != nil {
 		return done, fmt.Errorf("repair %s: %w", metaName, err)
 	}
-	read, err := consumersReach(fsys, dir, id)
-	if err != nil {
-		return done, err
+	shards := make([]repair, m.Shards)
+	for n := range shards {
+		shards[n] = repair{ctx: ctx, fsys: fsys, shard: n, salt: m.Salt, id: lake.ShardID(shardName(n)), done: &done}
+		if err := shards[n].look(dir, &saved, &known); err != nil {
+			return done, fmt.Errorf("repair %s: %w", shardName(n), err)
+		}
 	}
-	reach = max(reach, read)
-	n := 0
-	for n < m.Shards && lake.ShardID(shardName(n)) != id {
-		n++
-	}
-	if n == m.Shards {
-		return done, lake.Errorf(lake.ErrNotFound, "", "shard %q", string(id))
-	}
-	shardDir := filepath.Join(dir, shardName(n))
-	if err := fsys.Mkdir(shardDir); err != nil {
-		return done, err
-	}
-	segments, err := listSegments(fsys, shardDir)
-	if err != nil {
-		return done, err
-	}
-	if len(segments) == 0 {
-		g := &segment{header: header{shard: n, first: 1, salt: m.Salt}, path: segmentPath(shardDir, 1)}
-		if err := createSegment(fsys, g.path, g.header, nil); err != nil {
+	for n := range shards {
+		if err := shards[n].run(); err != nil {
 			return done, err
 		}
-		g.size = headerSize
-		segments = append(segments, g)
-		done.Segments = append(done.Segments, g.path)
 	}
-	r := repair{ctx: ctx, fsys: fsys, shard: n, salt: m.Salt, done: &done}
-	for i, g := range segments {
-		var end uint64
-		want := reach
-		if i+1 < len(segments) {
-			end, want = segments[i+1].first-1, 0
-		}
-		var prev *segment
-		if i > 0 {
-			prev = segments[i-1]
-		}
-		if err := r.segment(g, prev, end, want); err != nil {
-			return done, fmt.Errorf("repair %s: %w", g.path, err)
-		}
+	if slices.ContainsFunc(shards, func(r repair) bool { return r.gone }) {
+		return done, removeEnds(fsys, dir) // they name what is not there
 	}
 	return done, nil
+}
+
+// shards is the number of shards that is known without a meta file; 0 when none
+// is.
+func (k *Known) shards(saved *savedEnds) (n int) {
+	for at := range MaxShards {
+		id := lake.ShardID(shardName(at))
+		_, noted := saved.Shards[id]
+		_, read := k.Read[id]
+		_, decided := k.Decided[id]
+		if noted || read || decided {
+			n = at + 1
+		}
+	}
+	if n > 0 {
+		n = max(n, k.Shards)
+	}
+	return n
 }
 
 // consumersReach is how far the named consumers have read a shard. A damaged
@@ -99,9 +109,137 @@ type repair struct {
 	ctx   context.Context
 	fsys  disk.FS
 	shard int
+	id    lake.ShardID
 	salt  uint64
 	done  *Repaired
 	time  lake.Instant // log time so far
+
+	dir      string
+	segments []*segment
+	after    uint64 // the log may begin behind this position
+	reach    uint64 // and it did not end before this one
+	gone     bool   // its end
+}
+
+// look finds out what there should be, tells of an end that nobody knows, and
+// changes nothing that counts.
+func (r *repair) look(dir string, saved *savedEnds, known *Known) error {
+	r.dir = filepath.Join(dir, shardName(r.shard))
+	if err := r.fsys.Mkdir(r.dir); err != nil {
+		return err
+	}
+	var err error
+	if r.segments, err = listSegments(r.fsys, r.dir); err != nil {
+		return err
+	}
+	for _, p := range []lake.Position{known.Read[r.id], known.Decided[r.id]} {
+		n, err := ordinal(p)
+		if err != nil {
+			return err
+		}
+		r.reach = max(r.reach, n)
+	}
+	read, err := consumersReach(r.fsys, dir, r.id)
+	if err != nil {
+		return err
+	}
+	r.reach = max(r.reach, read)
+	r.after, _ = known.Decided[r.id].Uint64()
+	if known.Decided == nil && len(r.segments) > 0 {
+		r.after = r.segments[0].first - 1
+	}
+	var active, last uint64
+	r.gone = len(r.segments) == 0
+	if !r.gone {
+		g := *r.segments[len(r.segments)-1]
+		if last, r.gone, err = r.end(&g); err != nil {
+			return err
+		}
+		active = g.first
+	}
+	what, _ := saved.shortened(r.id, active, last)
+	r.gone = r.gone || what != "" || r.reach > last
+	if r.gone && !saved.exact(r.id, last, r.reach) && known.EndLost != nil {
+		if err := known.EndLost(r.id, lake.Pos(max(r.reach, saved.reach(r.id), last))); err != nil {
+			return err
+		}
+	}
+	r.reach = max(r.reach, saved.reach(r.id))
+	return nil
+}
+
+// end is the last position of the last segment; gone when nothing of the file
+// can be read, its head neither. A crash leaves no such file.
+func (r *repair) end(g *segment) (last uint64, gone bool, err error) {
+	err = readHeader(r.fsys, g, r.shard, r.salt)
+	if err != nil && !errors.Is(err, lake.ErrCorrupt) {
+		return 0, false, err
+	}
+	gone = err != nil
+	next, err := survey(r.ctx, r.fsys, g, r.salt, 0, func(pc piece) error {
+		gone = gone && pc.data == nil
+		return nil
+	})
+	return next - 1, gone, err
+}
+
+// run repairs the shard.
+func (r *repair) run() error {
+	switch {
+	case len(r.segments) == 0:
+		return r.fresh(lake.Span{After: lake.Pos(r.after), To: lake.Pos(max(r.after, r.reach))})
+	case r.segments[0].first > r.after+1:
+		first := *r.segments[0]
+		if err := readHeader(r.fsys, &first, r.shard, r.salt); err == nil {
+			r.time = first.time
+		} else if !errors.Is(err, lake.ErrCorrupt) {
+			return err
+		}
+		if err := r.fresh(lake.Span{After: lake.Pos(r.after), To: lake.Pos(first.first - 1)}); err != nil {
+			return err
+		}
+	}
+	for i, g := range r.segments {
+		var end uint64
+		want := r.reach
+		if i+1 < len(r.segments) {
+			end, want = r.segments[i+1].first-1, 0
+		}
+		var prev *segment
+		if i > 0 {
+			prev = r.segments[i-1]
+		}
+		if err := r.segment(g, prev, end, want); err != nil {
+			return fmt.Errorf("repair %s: %w", g.path, err)
+		}
+	}
+	return nil
+}
+
+// fresh puts a segment with nothing but a gap in front of the others.
+func (r *repair) fresh(lost lake.Span) error {
+	after, _ := lost.After.Uint64()
+	g := &segment{header: header{shard: r.shard, first: after + 1, prev: after, salt: r.salt, time: r.time}, path: segmentPath(r.dir, after+1)}
+	if !lost.Empty() {
+		g.flags |= flagGaps
+	}
+	err := disk.WriteWhole(r.fsys, g.path, func(w io.Writer) error {
+		if _, err := w.Write(appendHeader(nil, g.header)); err != nil {
+			return err
+		}
+		return r.gap(w, lost, g.time)
+	})
+	if err != nil {
+		return fmt.Errorf("repair %s: %w", g.path, err)
+	}
+	to, _ := lost.To.Uint64()
+	g.size = headerSize
+	for n := after; n < to; n += math.MaxUint32 {
+		g.size += frameHeaderSize
+	}
+	r.segments = append([]*segment{g}, r.segments...)
+	r.done.Segments = append(r.done.Segments, g.path)
+	return nil
 }
 
 // segment repairs one segment, if it needs it.
@@ -182,7 +320,7 @@ func (r *repair) gap(w io.Writer, lost lake.Span, at lake.Instant) error {
 	if lost.Empty() {
 		return nil
 	}
-	r.done.Lost = append(r.done.Lost, lost)
+	r.done.Lost[r.id] = append(r.done.Lost[r.id], lost)
 	after, _ := lost.After.Uint64()
 	to, _ := lost.To.Uint64()
 	for after < to {
@@ -214,8 +352,9 @@ func keepDamaged(fsys disk.FS, path string) (saved string, err error) {
 	})
 }
 
-// repairMeta reads the meta file, or makes it again when it is damaged.
-func repairMeta(fsys disk.FS, dir string, done *Repaired) (meta, error) {
+// repairMeta reads the meta file, or makes it again when it is damaged, for at
+// least so many shards.
+func repairMeta(fsys disk.FS, dir string, shards int, done *Repaired) (meta, error) {
 	path := filepath.Join(dir, metaName)
 	m, err := readMeta(fsys, dir)
 	switch {
@@ -231,7 +370,7 @@ func repairMeta(fsys disk.FS, dir string, done *Repaired) (meta, error) {
 	default:
 		return m, err
 	}
-	if m, err = guessMeta(fsys, dir); err != nil {
+	if m, err = guessMeta(fsys, dir, shards); err != nil {
 		return m, err
 	}
 	done.Segments = append(done.Segments, path)
@@ -239,20 +378,21 @@ func repairMeta(fsys disk.FS, dir string, done *Repaired) (meta, error) {
 }
 
 // guessMeta makes the meta file's content from the segments' headers: they hold
-// the salt, and a shard has a directory. The error is fs.ErrNotExist when no
-// header can be read.
-func guessMeta(fsys disk.FS, dir string) (meta, error) {
+// the salt, and a shard has a directory. Where no header can be read no frame can
+// be either, and the salt is a new one for at least so many shards; the error is
+// fs.ErrNotExist when that is none.
+func guessMeta(fsys disk.FS, dir string, least int) (meta, error) {
 	m := meta{Version: formatVersion}
 	found := false
 	for n := range MaxShards {
 		segments, err := listSegments(fsys, filepath.Join(dir, shardName(n)))
 		if disk.IsNotExist(err) {
-			break
+			continue
 		}
 		if err != nil {
 			return m, err
 		}
-		m.Shards++
+		m.Shards = n + 1
 		for _, g := range segments {
 			if found {
 				break
@@ -266,8 +406,12 @@ func guessMeta(fsys disk.FS, dir string) (meta, error) {
 			}
 		}
 	}
-	if !found {
+	m.Shards = max(m.Shards, least)
+	if found {
+		return m, nil
+	}
+	if least == 0 {
 		return m, fmt.Errorf("no readable segment in %s: %w", dir, fs.ErrNotExist)
 	}
-	return m, nil
+	return newMeta(m.Shards)
 }

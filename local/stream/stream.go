@@ -40,6 +40,7 @@ type Stream struct {
 
 	trimming  sync.Mutex
 	consumers consumers
+	ends      ends
 }
 
 var _ lake.Stream = (*Stream)(nil)
@@ -82,6 +83,9 @@ func Open(ctx context.Context, fsys disk.FS, dir string, o Options) (_ *Stream, 
 		}
 	}
 	if err := s.openConsumers(); err != nil {
+		return nil, err
+	}
+	if err := s.openEnds(); err != nil {
 		return nil, err
 	}
 	for _, sh := range s.shards {
@@ -136,6 +140,9 @@ func (s *Stream) refuseWithoutMeta() error {
 		return err
 	}
 	for _, sh := range shards {
+		if sh.Name == endsName {
+			return lake.Errorf(lake.ErrCorrupt, metaHint, "%s is missing but %s is there", filepath.Join(s.dir, metaName), endsName)
+		}
 		if !sh.Dir || !strings.HasPrefix(sh.Name, shardPrefix) {
 			continue
 		}
@@ -201,14 +208,15 @@ func (s *Stream) Failed() <-chan struct{} { return s.failed }
 
 var errClosed = lake.Errorf(lake.ErrClosed, "", "the stream")
 
-// Close stores what waits, stops the writers and closes the files. Appends,
-// reads and waits fail with lake.ErrClosed afterwards. It may be called again.
+// Close stores what waits, stops the writers, notes where the log ends and
+// closes the files. Appends, reads and waits fail with lake.ErrClosed afterwards. It may be called again.
 func (s *Stream) Close() error {
 	s.closeOnce.Do(func() {
 		for _, sh := range s.shards {
 			sh.queue.close()
 		}
 		s.writers.Wait()
+		s.noteClosed()
 		close(s.closed)
 		for _, sh := range s.shards {
 			s.closeErr = errors.Join(s.closeErr, sh.file.Close())
