@@ -110,8 +110,8 @@ type Curate struct {
 type Query struct {
 	Rows       int           `yaml:"rows" min:"1" doc:"Most rows of one answer over HTTP."`
 	Timeout    time.Duration `yaml:"timeout" min:"100ms" doc:"Longest time of one statement."`
-	Memory     Size          `yaml:"memory" min:"32MiB" doc:"Memory of the SQL engine, all statements together."`
-	Threads    int           `yaml:"threads" min:"0" max:"1024" doc:"Threads of the SQL engine. 0: one for each CPU."`
+	Memory     Size          `yaml:"memory" min:"32MiB" doc:"Memory of SQL over HTTP, all statements together: each of the query.concurrent has an equal part, from 32MiB, and is ended beyond it. A lake sql has all of it for its one."`
+	Threads    int           `yaml:"threads" min:"0" max:"1024" doc:"Threads of one statement. 0: one for each CPU."`
 	Concurrent int           `yaml:"concurrent" min:"1" max:"1024" doc:"Statements at a time over HTTP; more wait a second and are then answered with 429 and Retry-After."`
 }
 

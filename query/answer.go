@@ -2,51 +2,15 @@ package query
 
 import (
 	"bufio"
-	"net/http"
 	"strconv"
 	"time"
 
 	"github.com/eventlake/lake"
 )
 
-// answer writes the result as it is read. The memory it takes does not grow
-// with the result, but for tables.
-func (h *handler) answer(w http.ResponseWriter, req request, rows lake.Rows, start time.Time) (n int64, truncated bool, err error) {
-	head := w.Header()
-	head.Set("Cache-Control", "no-store")
-	head.Set("X-Content-Type-Options", "nosniff")
-	out := bufio.NewWriterSize(w, 32<<10)
-	switch req.format {
-	case JSON:
-		head.Set("Content-Type", "application/json")
-		n, truncated, err = document(out, rows, req.limit, start)
-	case CSV:
-		head.Set("Content-Type", "text/csv; charset=utf-8; header=present")
-	case NDJSON:
-		head.Set("Content-Type", "application/x-ndjson")
-	default:
-		head.Set("Content-Type", "text/plain; charset=utf-8")
-	}
-	if req.format != JSON {
-		head.Set("Trailer", trailerRows+", "+trailerTruncated)
-		n, truncated, err = Write(out, rows, req.format, Options{Limit: req.limit})
-	}
-	if err != nil {
-		return n, truncated, err
-	}
-	if err := out.Flush(); err != nil {
-		return n, truncated, err
-	}
-	if req.format != JSON {
-		head.Set(trailerRows, strconv.FormatInt(n, 10))
-		head.Set(trailerTruncated, strconv.FormatBool(truncated))
-	}
-	return n, truncated, nil
-}
-
 // document writes {"columns": [{"name", "type"}], "rows": [[...]],
 // "row_count", "truncated", "elapsed_ms"}.
-func document(out *bufio.Writer, rows lake.Rows, limit int64, start time.Time) (n int64, truncated bool, err error) {
+func document(out *bufio.Writer, rows lake.Rows, o Options, start time.Time) (a Answered, err error) {
 	d := &documentWriter{out: out, cols: rows.Columns(), start: start}
 	d.buf = append(d.buf, `{"columns":[`...)
 	for i, c := range d.cols {
@@ -57,10 +21,10 @@ func document(out *bufio.Writer, rows lake.Rows, limit int64, start time.Time) (
 		d.buf = append(appendString(d.buf, c.Type), '}')
 	}
 	d.buf = append(d.buf, `],"rows":[`...)
-	if n, truncated, err = pour(d, rows, limit); err != nil {
-		return n, truncated, err
+	if a.Rows, a.Truncated, err = pour(d, rows, o); err != nil {
+		return a, err
 	}
-	return n, truncated, d.end(n, truncated)
+	return a, d.end(a.Rows, a.Truncated)
 }
 
 type documentWriter struct {

@@ -38,10 +38,12 @@ type Options struct {
 	Limit   int64         // rows to write; 0: all
 	Width   int           // columns of the terminal; a table's long values are cut to fit; 0: nothing is cut
 	Elapsed time.Duration // for the line under a table; 0: not shown
+	Bounds  Bounds        // in bytes; 0: none
 }
 
 // Write writes the rows and returns how many it wrote; truncated says that
-// there were more than the limit. It does not close rows.
+// there were more than the limit or the bounds let through. It does not close
+// rows. Errors: lake.ErrLimit for a value beyond its bound.
 func Write(w io.Writer, rows lake.Rows, f Format, o Options) (n int64, truncated bool, err error) {
 	var out writer
 	switch f {
@@ -56,7 +58,7 @@ func Write(w io.Writer, rows lake.Rows, f Format, o Options) (n int64, truncated
 	default:
 		return 0, false, lake.Errorf(lake.ErrInvalid, "one of table, csv, json, ndjson", "format %q", string(f))
 	}
-	n, truncated, err = pour(out, rows, o.Limit)
+	n, truncated, err = pour(out, rows, o)
 	if err != nil {
 		return n, truncated, err
 	}
@@ -72,7 +74,8 @@ type writer interface {
 	end(n int64, truncated bool) error
 }
 
-func pour(out writer, rows lake.Rows, limit int64) (n int64, truncated bool, err error) {
+func pour(out writer, rows lake.Rows, o Options) (n int64, truncated bool, err error) {
+	var bytes int64
 	for {
 		values, err := rows.Next()
 		if err != nil {
@@ -81,7 +84,17 @@ func pour(out writer, rows lake.Rows, limit int64) (n int64, truncated bool, err
 		if values == nil {
 			return n, false, nil
 		}
-		if limit > 0 && n == limit {
+		if o.Limit > 0 && n == o.Limit {
+			return n, true, nil
+		}
+		size, err := o.Bounds.measure(values, rows.Columns())
+		if err != nil {
+			return n, false, err
+		}
+		if bytes += size; o.Bounds.Answer > 0 && bytes > o.Bounds.Answer {
+			if n == 0 {
+				return 0, false, lake.Errorf(lake.ErrLimit, boundsHint, "one row is larger than the %d bytes of an answer", o.Bounds.Answer)
+			}
 			return n, true, nil
 		}
 		if err := out.row(values); err != nil {

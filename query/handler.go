@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/eventlake/lake"
 	"github.com/eventlake/lake/serve/api"
 )
 
@@ -17,7 +16,7 @@ import (
 type Limits struct {
 	Rows       int64         // of an answer, when the request does not say [10,000]
 	MaxRows    int64         // that a request may ask for [100,000]
-	Timeout    time.Duration // of a statement [30 s]
+	Timeout    time.Duration // of a statement until its answer begins, then for the client to take each piece [30 s]
 	Concurrent int           // statements at a time [4]
 	Wait       time.Duration // for one of them to end, before 429 [1 s]
 	BodyBytes  int64         // of a request [1 MiB]
@@ -59,23 +58,23 @@ const (
 )
 
 type handler struct {
-	engine lake.Engine
-	limits Limits
-	auth   func(*http.Request) error
-	log    *slog.Logger
-	slots  chan struct{}
+	answerer Answerer
+	limits   Limits
+	auth     func(*http.Request) error
+	log      *slog.Logger
+	slots    chan struct{}
 }
 
 // Handler answers POST /v1/sql. The body is the statement as text, or JSON
 // {"sql": ..., "limit": rows, "format": json|csv|ndjson|table}; the Accept
 // header may name the format too. auth refuses a request by an error (an
 // *api.Error becomes its status); nil lets everybody in. A nil logger discards.
-func Handler(engine lake.Engine, limits Limits, auth func(*http.Request) error, log *slog.Logger) http.Handler {
+func Handler(answerer Answerer, limits Limits, auth func(*http.Request) error, log *slog.Logger) http.Handler {
 	limits = limits.withDefaults()
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	h := &handler{engine, limits, auth, log, make(chan struct{}, limits.Concurrent)}
+	h := &handler{answerer, limits, auth, log, make(chan struct{}, limits.Concurrent)}
 	return api.Methods(h, http.MethodPost)
 }
 
@@ -99,19 +98,21 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	defer func() { <-h.slots }()
 	start := time.Now()
-	ctx, cancel := context.WithTimeout(r.Context(), h.limits.Timeout)
-	defer cancel()
-	rows, err := Run(ctx, h.engine, req.limit, req.sql)
-	if err != nil {
-		h.fail(ctx, w, r, id, err)
-		return
-	}
-	n, truncated, err := h.answer(w, req, rows, start)
-	if err = errors.Join(err, rows.Close()); err != nil {
-		h.log.Warn("sql answer not finished", "request", id, "rows", n, "err", err)
+	ctx, stop := context.WithCancelCause(r.Context())
+	defer stop(nil)
+	out := newReply(w, req.Format, h.limits.Timeout, stop)
+	defer out.stop()
+	a, err := h.answerer.Answer(ctx, req, out)
+	switch {
+	case err == nil:
+		out.end(a)
+		h.log.Info("sql", "request", id, "rows", a.Rows, "truncated", a.Truncated, "ms", time.Since(start).Milliseconds())
+	case out.began:
+		h.log.Warn("sql answer not finished", "request", id, "rows", a.Rows, "err", err)
 		panic(http.ErrAbortHandler) // the client must not take a part for the whole
+	default:
+		h.fail(ctx, w, r, id, err)
 	}
-	h.log.Info("sql", "request", id, "rows", n, "truncated", truncated, "ms", time.Since(start).Milliseconds())
 }
 
 // enter waits a little for a free place.
@@ -130,7 +131,7 @@ func (h *handler) enter(ctx context.Context) error {
 }
 
 func (h *handler) fail(ctx context.Context, w http.ResponseWriter, r *http.Request, id string, err error) {
-	if errors.Is(ctx.Err(), context.DeadlineExceeded) && r.Context().Err() == nil {
+	if errors.Is(context.Cause(ctx), errTooSlow) {
 		api.Fail(w, r, &api.Error{Status: http.StatusGatewayTimeout, Code: codeTimeout,
 			Message: "the statement was stopped: it took longer than " + h.limits.Timeout.String(),
 			Hint:    "ask for less: a shorter time range, fewer columns, or an aggregate"})

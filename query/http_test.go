@@ -35,7 +35,7 @@ func onlyReaders(r *http.Request) error {
 // the body; the answer is the status, some headers and the body.
 func TestHTTP(t *testing.T) {
 	e, _ := lakeOf(t)
-	srv := httptest.NewServer(query.Handler(e, query.Limits{Rows: 5, MaxRows: 100, BodyBytes: 2000}, onlyReaders, nil))
+	srv := httptest.NewServer(query.Handler(query.Direct(e, query.Bounds{}), query.Limits{Rows: 5, MaxRows: 100, BodyBytes: 2000}, onlyReaders, nil))
 	defer srv.Close()
 	elapsed := regexp.MustCompile(`"elapsed_ms":[0-9.]+`)
 	dialogue(t, "http.txt", func(command string) string {
@@ -108,7 +108,7 @@ func post(t *testing.T, ctx context.Context, url, body string) (*http.Response, 
 }
 
 func TestTimeLimitIs504(t *testing.T) {
-	srv := httptest.NewServer(query.Handler(newSlow(), query.Limits{Timeout: 20 * time.Millisecond}, nil, nil))
+	srv := httptest.NewServer(query.Handler(query.Direct(newSlow(), query.Bounds{}), query.Limits{Timeout: 20 * time.Millisecond}, nil, nil))
 	defer srv.Close()
 	res, body, err := post(t, t.Context(), srv.URL, "SELECT 1")
 	if err != nil || res.StatusCode != http.StatusGatewayTimeout || !strings.Contains(body, "longer than 20ms") {
@@ -118,7 +118,7 @@ func TestTimeLimitIs504(t *testing.T) {
 
 func TestTimeLimitStopsRealStatement(t *testing.T) {
 	e, _ := lakeOf(t)
-	srv := httptest.NewServer(query.Handler(e, query.Limits{Timeout: 100 * time.Millisecond}, nil, nil))
+	srv := httptest.NewServer(query.Handler(query.Direct(e, query.Bounds{}), query.Limits{Timeout: 100 * time.Millisecond}, nil, nil))
 	defer srv.Close()
 	start := time.Now()
 	res, body, err := post(t, t.Context(), srv.URL, "SELECT count(*) FROM range(100000000) a, range(100000000) b WHERE a.range * b.range % 7 = 3")
@@ -132,7 +132,7 @@ func TestTimeLimitStopsRealStatement(t *testing.T) {
 
 func TestTooManyAtOnceIs429(t *testing.T) {
 	s := newSlow()
-	srv := httptest.NewServer(query.Handler(s, query.Limits{Concurrent: 1, Wait: time.Millisecond}, nil, nil))
+	srv := httptest.NewServer(query.Handler(query.Direct(s, query.Bounds{}), query.Limits{Concurrent: 1, Wait: time.Millisecond}, nil, nil))
 	defer srv.Close()
 	ctx, cancel := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
@@ -170,7 +170,7 @@ func (f *failing) Next() ([]any, error) {
 }
 
 func TestAnswerThatBreaksOffIsNoAnswer(t *testing.T) {
-	srv := httptest.NewServer(query.Handler(broken{}, query.Limits{}, nil, nil))
+	srv := httptest.NewServer(query.Handler(query.Direct(broken{}, query.Bounds{}), query.Limits{}, nil, nil))
 	defer srv.Close()
 	if _, body, err := post(t, t.Context(), srv.URL, "SELECT 1"); err == nil {
 		t.Errorf("a part was taken for the whole: %d bytes", len(body))
@@ -179,7 +179,7 @@ func TestAnswerThatBreaksOffIsNoAnswer(t *testing.T) {
 
 func TestHTTPSideBySide(t *testing.T) {
 	e, _ := lakeOf(t)
-	srv := httptest.NewServer(query.Handler(e, query.Limits{Concurrent: 3, Wait: time.Minute}, nil, nil))
+	srv := httptest.NewServer(query.Handler(query.Direct(e, query.Bounds{}), query.Limits{Concurrent: 3, Wait: time.Minute}, nil, nil))
 	defer srv.Close()
 	var wg sync.WaitGroup
 	for range 12 {

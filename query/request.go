@@ -15,21 +15,14 @@ import (
 	"github.com/eventlake/lake/serve/api"
 )
 
-// request is what a client asks for.
-type request struct {
-	sql    string
-	limit  int64
-	format Format
-}
-
 func invalid(hint, format string, args ...any) error {
 	return &api.Error{Status: http.StatusBadRequest, Code: api.CodeInvalid, Message: fmt.Sprintf(format, args...), Hint: hint}
 }
 
 const bodyHint = `send {"sql": "SELECT ..."} as application/json, or the statement itself as text/plain`
 
-func (h *handler) read(w http.ResponseWriter, r *http.Request) (request, error) {
-	req := request{limit: h.limits.Rows, format: accepted(r.Header.Get("Accept"))}
+func (h *handler) read(w http.ResponseWriter, r *http.Request) (Question, error) {
+	req := Question{Limit: h.limits.Rows, Format: accepted(r.Header.Get("Accept"))}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, h.limits.BodyBytes))
 	var tooBig *http.MaxBytesError
 	switch {
@@ -47,15 +40,15 @@ func (h *handler) read(w http.ResponseWriter, r *http.Request) (request, error) 
 	object := bytes.HasPrefix(bytes.TrimSpace(body), []byte("{"))
 	switch typ {
 	case "application/json":
-		err = req.decode(body, h.limits.MaxRows)
+		err = decode(&req, body, h.limits.MaxRows)
 	case "text/plain", "application/sql", "application/x-sql":
-		req.sql = string(body)
+		req.SQL = string(body)
 		err = nil
 	case "", "application/x-www-form-urlencoded", "application/octet-stream": // what curl -d says of anything
 		if err = nil; object {
-			err = req.decode(body, h.limits.MaxRows)
+			err = decode(&req, body, h.limits.MaxRows)
 		} else {
-			req.sql = string(body)
+			req.SQL = string(body)
 		}
 	default:
 		return req, &api.Error{Status: http.StatusUnsupportedMediaType, Code: api.CodeInvalid, Message: "a body of type " + typ + " is not understood", Hint: bodyHint}
@@ -63,7 +56,7 @@ func (h *handler) read(w http.ResponseWriter, r *http.Request) (request, error) 
 	if err != nil {
 		return req, err
 	}
-	if blankStatement(req.sql) {
+	if blankStatement(req.SQL) {
 		return req, invalid(bodyHint, "there is no statement")
 	}
 	return req, nil
@@ -71,7 +64,7 @@ func (h *handler) read(w http.ResponseWriter, r *http.Request) (request, error) 
 
 // decode reads the JSON form. Unknown fields are refused: a misspelt limit
 // must not go unnoticed.
-func (q *request) decode(body []byte, maxRows int64) error {
+func decode(q *Question, body []byte, maxRows int64) error {
 	var in struct {
 		SQL    string `json:"sql"`
 		Limit  *int64 `json:"limit"`
@@ -85,19 +78,19 @@ func (q *request) decode(body []byte, maxRows int64) error {
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return invalid(bodyHint, "there is more after the JSON object")
 	}
-	q.sql = in.SQL
+	q.SQL = in.SQL
 	if in.Limit != nil {
 		if *in.Limit < 1 || *in.Limit > maxRows {
 			return invalid("to fetch more, ask for one part after the other, or use: lake sql --format csv", "limit %d is not in 1..%d", *in.Limit, maxRows)
 		}
-		q.limit = *in.Limit
+		q.Limit = *in.Limit
 	}
 	if in.Format != "" {
 		f, err := ParseFormat(in.Format)
 		if err != nil {
 			return err
 		}
-		q.format = f
+		q.Format = f
 	}
 	return nil
 }

@@ -73,7 +73,7 @@ func newRoot(a *app) *cobra.Command {
 	add("data", newSend(a), newGen(a), newSQL(a), newTables(a), newTail(a), newReplay(a))
 	add("proof", newStatus(a), newVerify(a))
 	add("care", newKeys(a), newQuarantine(a), newRebuild(a), newCompact(a), newDoctor(a))
-	root.AddCommand(newVersion(a), newDocs(), exitCodesHelp())
+	root.AddCommand(newVersion(a), newDocs(), newSQLProcess(a), exitCodesHelp())
 	a.noteBeginning(root)
 	return root
 }

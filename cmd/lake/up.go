@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -14,13 +13,10 @@ import (
 
 	"github.com/eventlake/lake"
 	"github.com/eventlake/lake/assemble"
-	"github.com/eventlake/lake/assemble/front"
 	"github.com/eventlake/lake/config"
 	"github.com/eventlake/lake/local/duckdb"
 	"github.com/eventlake/lake/local/keys"
-	"github.com/eventlake/lake/query"
 	"github.com/eventlake/lake/serve"
-	"github.com/eventlake/lake/serve/api"
 )
 
 func newUp(a *app) *cobra.Command {
@@ -75,12 +71,12 @@ func up(ctx context.Context, cfg config.Config, run assemble.LastRun, log *slog.
 	if err := remember(l, run); err != nil {
 		return err
 	}
-	engine, err := openEngine(ctx, cfg, l.Catalog, log)
+	answerer, err := openPool(ctx, cfg, log)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, engine.Close()) }()
-	return l.Up(ctx, sqlHandler(l, engine), func(url string) {
+	defer func() { err = errors.Join(err, answerer.Close()) }()
+	return l.Up(ctx, sqlHandler(l, answerer), func(url string) {
 		log.Info("the lake is up", "url", url, "data", cfg.Data, "keys", cfg.KeysRequired())
 	})
 }
@@ -108,16 +104,4 @@ func openEngine(ctx context.Context, cfg config.Config, catalog lake.Catalog, lo
 		return nil, fmt.Errorf("open the SQL engine: %w", err)
 	}
 	return engine, nil
-}
-
-// sqlHandler serves POST /v1/sql to callers with a read key.
-func sqlHandler(l *assemble.Local, engine *duckdb.Engine) http.Handler {
-	var authenticate api.Authenticator
-	if l.Config.KeysRequired() {
-		authenticate = front.Authenticator(l.Keys)
-	}
-	limits := query.Limits{
-		Rows: int64(l.Config.Query.Rows), Timeout: l.Config.Query.Timeout, Concurrent: l.Config.Query.Concurrent,
-	}
-	return authenticate.Guard(query.Handler(engine, limits, nil, l.Log), api.Read)
 }

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"os"
+	"os/exec"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/eventlake/lake/assemble"
+	"github.com/eventlake/lake/assemble/front"
+	"github.com/eventlake/lake/config"
+	"github.com/eventlake/lake/local/catalog"
+	"github.com/eventlake/lake/query"
+	"github.com/eventlake/lake/query/pool"
+	"github.com/eventlake/lake/serve/api"
+)
+
+// sqlProcess is the command that a running lake starts itself with.
+const sqlProcess = "sql-process"
+
+// sqlSetup is what a process for SQL must know of the configuration.
+type sqlSetup struct {
+	Data    string     `json:"data"`
+	Memory  int64      `json:"memory"`
+	Threads int        `json:"threads"`
+	Level   slog.Level `json:"level"`
+}
+
+// leastPart is the memory below which the engine cannot run a statement.
+const leastPart = 32 * config.MiB
+
+// openPool starts the processes that answer SQL over HTTP.
+func openPool(ctx context.Context, cfg config.Config, log *slog.Logger) (*pool.Pool, error) {
+	part := int64(max(cfg.Query.Memory/config.Size(cfg.Query.Concurrent), leastPart))
+	setup := sqlSetup{Data: cfg.Data, Memory: part, Threads: cfg.Query.Threads, Level: slog.LevelWarn}
+	return pool.Open(ctx, pool.Config{Command: sqlCommand, Setup: setup, Size: cfg.Query.Concurrent, Memory: part, Logger: log})
+}
+
+// sqlCommand is this program again: on Linux the one that runs, also when its
+// file has been replaced by a newer one.
+func sqlCommand() *exec.Cmd {
+	self := "/proc/self/exe"
+	if _, err := os.Stat(self); err != nil {
+		if self, err = os.Executable(); err != nil {
+			self = os.Args[0]
+		}
+	}
+	c := exec.Command(self, sqlProcess)
+	c.Args[0] = "lake"
+	return c
+}
+
+func newSQLProcess(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use: sqlProcess, Short: "Answer SQL for a running lake, which starts it", Hidden: true, Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			// What ends the lake's whole process group must not end the statements
+			// that it still answers: this process ends when its input does.
+			signal.Ignore(os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+			collectEarly(a.env)
+			return pool.Serve(context.WithoutCancel(c.Context()), a.in, a.out, a.answerer)
+		},
+	}
+}
+
+// answerer opens SQL over the data directory, in a process of its own.
+func (a *app) answerer(ctx context.Context, setup json.RawMessage) (query.Answerer, func() error, error) {
+	var s sqlSetup
+	if err := json.Unmarshal(setup, &s); err != nil {
+		return nil, nil, err
+	}
+	log := slog.New(slog.NewJSONHandler(a.err, &slog.HandlerOptions{Level: s.Level}))
+	tables, err := catalog.Open(ctx, s.Data, catalog.Options{Logger: log})
+	if err != nil {
+		return nil, nil, err
+	}
+	cfg := config.Config{Data: s.Data, Query: config.Query{Memory: config.Size(s.Memory), Threads: s.Threads}}
+	e, err := openEngine(ctx, cfg, tables, log)
+	if err != nil {
+		return nil, nil, errors.Join(err, tables.Close())
+	}
+	return query.Direct(e, query.Bounds{}), func() error { return errors.Join(e.Close(), tables.Close()) }, nil
+}
+
+// sqlHandler serves POST /v1/sql to callers with a read key.
+func sqlHandler(l *assemble.Local, answerer query.Answerer) http.Handler {
+	var authenticate api.Authenticator
+	if l.Config.KeysRequired() {
+		authenticate = front.Authenticator(l.Keys)
+	}
+	limits := query.Limits{
+		Rows: int64(l.Config.Query.Rows), Timeout: l.Config.Query.Timeout, Concurrent: l.Config.Query.Concurrent,
+	}
+	return authenticate.Guard(query.Handler(answerer, limits, nil, l.Log), api.Read)
+}
