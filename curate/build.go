@@ -24,8 +24,10 @@ type BuildConfig struct {
 	// Files are the raw files of the table in commit order.
 	Files []lake.File
 	// After and Upto bound what is taken in, shard by shard: events at or
-	// before After and events behind Upto are left out. A shard that they do
-	// not name is not bounded.
+	// before After and events behind Upto are left out. Of a shard that After
+	// does not name everything is behind it, and of one that Upto does not name
+	// too: a table has consumed nothing of a shard that it does not know. No Upto
+	// at all is no bound. Files without a vouched span are taken in whole.
 	After, Upto map[lake.ShardID]lake.Position
 	// Keep is the schema whose ids are kept: a column inferred again with the
 	// same place, name and type gets the same id, every other one an id above

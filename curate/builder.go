@@ -79,8 +79,8 @@ func (b *builder) take(ctx context.Context, f lake.File) error {
 }
 
 func (b *builder) boundTo(f lake.File) lake.Position {
-	if p, ok := b.upto[f.Shard]; ok && f.Span.To.After(p) {
-		return p
+	if b.upto != nil && f.Span.To.After(b.upto[f.Shard]) {
+		return b.upto[f.Shard]
 	}
 	return f.Span.To
 }
@@ -94,7 +94,8 @@ func (b *builder) line(ctx context.Context, f lake.File, line []byte) error {
 	if p, ok := b.after[fields.Shard]; ok && !fields.Position.After(p) {
 		return nil
 	}
-	if p, ok := b.upto[fields.Shard]; ok && fields.Position.After(p) {
+	// Arrivals are taken in whole: their lines are of other shards than the file.
+	if b.upto != nil && f.Vouched() && fields.Position.After(b.upto[fields.Shard]) {
 		return nil
 	}
 	b.events++
@@ -107,7 +108,7 @@ func (b *builder) line(ctx context.Context, f lake.File, line []byte) error {
 		b.late.Add(book(f, fields), 1)
 		return nil
 	}
-	if fields.Received.Sub(fields.Created) >= b.lateAfter {
+	if b.lateAfter == 0 || fields.Received.Sub(fields.Created) >= b.lateAfter {
 		day := fields.Created.Day()
 		if len(b.known[day]) > 0 {
 			b.deferred.add(day, fields.ID, book(f, fields), line)

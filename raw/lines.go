@@ -22,9 +22,10 @@ const (
 // a file, in bytes.
 func BufferSize(f lake.File) int { return int(min(max(f.Bytes*unpacked, smallRead), largeRead)) }
 
-// maxLine is the longest line in bytes: an event or a refused record as text,
-// with room for what is added. Longer ones are damage.
-const maxLine = 4 * lake.MaxBody
+// maxLine is the longest line in bytes. The longest that is written is a refused
+// body of control characters, of which JSON makes six each (RFC 8259, section
+// 7), with what is added. Longer ones are damage.
+const maxLine = 7 * lake.MaxBody
 
 // EachLine opens a file and gives every line with its newline, until each
 // returns an error. The line is valid until each returns.
@@ -39,7 +40,7 @@ func (r *Reader) EachLine(ctx context.Context, f lake.File, each func(line []byt
 
 // Lines gives every line of a text with its newline, until each returns an
 // error. The last may be without a newline. A line is valid until each
-// returns. buffer is for reading, in bytes. A line of more than 40 MiB is
+// returns. buffer is for reading, in bytes. A line of more than 70 MiB is
 // lake.ErrCorrupt.
 func Lines(in io.Reader, buffer int, each func(line []byte) error) error {
 	var long []byte // a line that is longer than the buffer

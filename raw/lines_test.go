@@ -43,7 +43,7 @@ func TestLinesPassErrorsOn(t *testing.T) {
 }
 
 func TestALineWithoutEndIsDamage(t *testing.T) {
-	endless := bytes.NewReader(bytes.Repeat([]byte("x"), 4*lake.MaxBody+1))
+	endless := bytes.NewReader(bytes.Repeat([]byte("x"), 7*lake.MaxBody+1))
 	err := raw.Lines(endless, 64<<10, func([]byte) error { t.Error("a line"); return nil })
 	if !errors.Is(err, lake.ErrCorrupt) {
 		t.Error(err)

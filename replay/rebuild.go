@@ -109,7 +109,7 @@ func (r *Rebuilder) Table(ctx context.Context, name lake.TableName, o RebuildOpt
 	c := r.Build
 	c.Table, c.Location, c.Files, c.Progress = name, base.Location, raws, progress
 	c.Files = upTo(c.Files, base.Consumed)
-	c.Upto, c.Keep, c.Grow = base.Consumed, base.Schema, !o.whole()
+	c.Upto, c.Keep, c.Grow = consumed(base), base.Schema, !o.whole()
 	built, err := curate.Build(ctx, c)
 	if err != nil {
 		return out, fmt.Errorf("rebuild %s: %w", name, err)
@@ -198,7 +198,7 @@ func (r *Rebuilder) swap(ctx context.Context, name lake.TableName, o RebuildOpti
 		return false, err
 	}
 	c.Files = slices.DeleteFunc(upTo(c.Files, now.Consumed), func(f lake.File) bool { return !f.Span.To.After(c.Upto[f.Shard]) })
-	c.After, c.Upto, c.Keep, c.Grow, c.Known = c.Upto, now.Consumed, built.Schema, true, built.Files
+	c.After, c.Upto, c.Keep, c.Grow, c.Known = c.Upto, consumed(now), built.Schema, true, built.Files
 	since, err := curate.Build(ctx, c)
 	if err != nil {
 		return false, err
@@ -238,6 +238,15 @@ func rebuildSummary(now lake.Table, all curate.Built, o RebuildOptions) (map[str
 	}
 	summary["lake.rebuild-from"], summary["lake.rebuild-to"] = o.From.String(), o.To.String()
 	return summary, nil
+}
+
+// consumed is how far a table has taken in: nowhere when it has taken nothing,
+// which is not the same as without a bound.
+func consumed(t lake.Table) map[lake.ShardID]lake.Position {
+	if t.Consumed == nil {
+		return map[lake.ShardID]lake.Position{}
+	}
+	return t.Consumed
 }
 
 // upTo leaves out arrivals that the table has not consumed: their lines do not
