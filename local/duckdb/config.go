@@ -12,7 +12,7 @@ import (
 type Config struct {
 	Catalog     lake.Catalog
 	Root        string        // the data directory: the object with key k is the file Root/k
-	MemoryLimit int64         // bytes that DuckDB may use, results included [512 MiB]
+	MemoryLimit int64         // bytes that one statement may use in DuckDB, its result included; those at a time share them, but for what asks about tables only [512 MiB]
 	SpillLimit  int64         // bytes that queries may spill to Root/tmp [4 GiB]
 	Threads     int           // that run one query [GOMAXPROCS]
 	Timeout     time.Duration // of one statement, from Query to its result [none]

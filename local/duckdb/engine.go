@@ -36,7 +36,7 @@ func Open(ctx context.Context, cfg Config) (*Engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the sql engine: %w", err)
 	}
-	e := &Engine{cfg: cfg, root: root, planner: newPlanner(cfg.Logger)}
+	e := &Engine{cfg: cfg, root: root, planner: newPlanner(cfg.MemoryLimit, cfg.Logger)}
 	if e.temp, err = makeTemp(root); err != nil {
 		cfg.Logger.Warn("queries cannot spill to disk", "err", err)
 		e.temp = ""
@@ -64,12 +64,16 @@ func (e *Engine) settings() []string {
 	}
 	return append([]string{
 		"SET threads = " + strconv.Itoa(e.cfg.Threads),
-		"SET memory_limit = '" + strconv.FormatInt(e.cfg.MemoryLimit, 10) + " B'",
+		memoryLimit(e.cfg.MemoryLimit),
 		spill,
 		"SET max_temp_directory_size = '" + strconv.FormatInt(e.cfg.SpillLimit, 10) + " B'",
 		"SET parquet_metadata_cache = true",
 		"SET allowed_directories = [" + strings.Join(dirs, ", ") + "]",
 	}, lockdown()...)
+}
+
+func memoryLimit(bytes int64) string {
+	return "SET memory_limit = '" + strconv.FormatInt(bytes, 10) + " B'"
 }
 
 // Close ends the engine. Results that are still open stay readable until they
@@ -160,8 +164,8 @@ func (e *Engine) prepare(ctx context.Context, sql string) (j job, err error) {
 		return j, fail(lake.ErrInvalid, "ask one after the other", "tables of the lake cannot be read together with DuckDB's own")
 	}
 	j.db = &e.runner
-	if planned && len(found) == 0 {
-		j.db = &e.planner.database // constants, SHOW, DESCRIBE: no rows of any table
+	if planned && len(found) == 0 && (said.others || len(said.tables) > 0) {
+		j.db = &e.planner.database // SHOW, DESCRIBE: about tables, and no rows of any
 	}
 	j.about = said.others
 	j.events = slices.Contains(said.tables, string(lake.EventsView))

@@ -76,7 +76,7 @@ func (e *Engine) classify(ctx context.Context, err error) error {
 	}
 	switch d.Type {
 	case driver.ErrorTypeOutOfMemory:
-		return fail(lake.ErrLimit, "ask for less: a shorter time range, fewer columns, or an aggregate", "the statement needs more memory than it may use: "+firstLine(msg))
+		return fail(lake.ErrLimit, "ask for less: a shorter time range, fewer columns, smaller values, or an aggregate; or give SQL more memory, see query.memory", "the statement needs more memory than it may use: "+firstLine(msg))
 	case driver.ErrorTypePermission:
 		return fail(lake.ErrInvalid, "SQL here reads the lake's tables only, see: SHOW TABLES", "files cannot be read or written with SQL: "+firstLine(msg))
 	case driver.ErrorTypeCatalog:

@@ -94,6 +94,27 @@ func TestMemoryLimitIsAnError(t *testing.T) {
 	enginetest.Expect(t, e, "SELECT count(*) FROM push", "10")
 }
 
+// TestMemoryLimitHoldsForStatementsWithoutTables: they have all of it, and
+// not more.
+func TestMemoryLimitHoldsForStatementsWithoutTables(t *testing.T) {
+	tables := enginetest.NewTables(t.TempDir())
+	for _, limit := range []int64{64, 300} {
+		e, err := duckdb.Open(t.Context(), duckdb.Config{Catalog: tables, Root: tables.Root, MemoryLimit: limit << 20, SpillLimit: 32 << 20, Threads: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, sql := range []string{
+			"SELECT list(x || 'some text to make it large') FROM range(20000000) t(x)",
+			"SELECT list(x || 'some text to make it large') FROM range(20000000) t(x) WHERE x < 20000000 + (SELECT count(*) FROM duckdb_tables())",
+		} {
+			if _, err := e.Query(t.Context(), sql); !errors.Is(err, lake.ErrLimit) || !strings.Contains(err.Error(), fmt.Sprintf("/%d.0 MiB used", limit)) {
+				t.Errorf("%d MiB, %s: %v", limit, sql, err)
+			}
+		}
+		closeEngine(t, e)
+	}
+}
+
 func closeEngine(t *testing.T, e *duckdb.Engine) {
 	t.Helper()
 	if err := e.Close(); err != nil {

@@ -22,8 +22,8 @@ type planner struct {
 	tables map[lake.TableName]*lake.Table
 }
 
-func newPlanner(log *slog.Logger) *planner {
-	settings := append([]string{"SET threads = 1", "SET memory_limit = '256MiB'", "SET temp_directory = ''"}, lockdown()...)
+func newPlanner(memory int64, log *slog.Logger) *planner {
+	settings := append([]string{"SET threads = 1", memoryLimit(memory), "SET temp_directory = ''"}, lockdown()...)
 	return &planner{database: database{settings: settings, before: onlyUsedOptimizers}, tables: map[lake.TableName]*lake.Table{}, log: log}
 }
 
