@@ -3,6 +3,7 @@ package assemble
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -66,14 +67,12 @@ type Step struct {
 }
 
 func (l *Local) opCompact(ctx context.Context, args CompactArgs, _ func(any)) (any, error) {
-	if err := l.MergeRaw(ctx); err != nil {
-		return nil, err
-	}
+	unmerged := l.MergeRaw(ctx) // a raw file that is damaged holds up no table
 	report, err := l.Compact(ctx, args)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(unmerged, err)
 	}
-	return report, l.Tidy(ctx)
+	return report, errors.Join(unmerged, l.Tidy(ctx))
 }
 
 // QuarantineArgs choose entries.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"iter"
 	"math/bits"
+	"slices"
 
 	"github.com/zeebo/xxh3"
 
@@ -36,11 +37,18 @@ type Merged struct {
 	Bytes int64 `json:"bytes"`
 }
 
+// enough reports whether so many files of so many bytes together are merged.
+func (o MergeOptions) enough(files int, size int64) bool {
+	return files >= o.Files || files > 1 && size >= o.Bytes
+}
+
 // Merge joins small raw files of one partition and shard. gzip members
 // concatenate to a valid gzip file (RFC 1952, section 2.2), so nothing is
 // packed again. Only files at or below the curated mark are touched: nobody
 // waits for them. Each group is one ledger commit; the old objects stay until
-// Sweep finds them unused. A repeat finds nothing to do.
+// Sweep finds them unused. A repeat finds nothing to do. A file that is missing
+// or damaged holds up no other: its group is merged without it, and the error
+// names all such files.
 func Merge(ctx context.Context, ledger lake.Ledger, store lake.Store, curated map[lake.ShardID]lake.Position, o MergeOptions) (Merged, error) {
 	o = o.withDefaults()
 	journal, err := ledger.Journal(ctx)
@@ -48,26 +56,61 @@ func Merge(ctx context.Context, ledger lake.Ledger, store lake.Store, curated ma
 		return Merged{}, err
 	}
 	var done Merged
+	var unread []error
 	for _, group := range mergeGroups(journal.Files(lake.KindRaw), curated, o) {
-		if err := ctx.Err(); err != nil {
-			return done, err
-		}
-		f, err := mergeFiles(ctx, store, group)
+		f, bad, err := mergeReadable(ctx, store, group, o)
+		unread = append(unread, bad...)
 		if err != nil {
-			return done, err
+			return done, errors.Join(append(unread, err)...)
 		}
-		err = ledger.Commit(ctx, lake.Commit{Shard: f.Shard, Add: []lake.File{f}, Remove: group})
+		if len(f.from) == 0 {
+			continue
+		}
+		err = ledger.Commit(ctx, lake.Commit{Shard: f.Shard, Add: []lake.File{f.File}, Remove: f.from})
 		if errors.Is(err, lake.ErrStale) {
 			continue // another merge was faster; what was written is swept
 		}
 		if err != nil {
-			return done, fmt.Errorf("commit merge of %d files into %s: %w", len(group), f.Key, err)
+			return done, errors.Join(append(unread, fmt.Errorf("commit the merge of %d files into %s: %w", len(f.from), f.Key, err))...)
 		}
-		done.From += len(group)
+		done.From += len(f.from)
 		done.To++
 		done.Bytes += f.Bytes
 	}
-	return done, nil
+	return done, errors.Join(unread...)
+}
+
+// merged is a file and what it was merged from.
+type merged struct {
+	lake.File
+	from []lake.File
+}
+
+// mergeReadable merges those files of a group that can be read, when they are
+// enough; from is empty when they are not. bad has an error for each other one.
+func mergeReadable(ctx context.Context, store lake.Store, group []lake.File, o MergeOptions) (m merged, bad []error, err error) {
+	for {
+		var size int64
+		for _, f := range group {
+			size += f.Bytes
+		}
+		if !o.enough(len(group), size) {
+			return merged{}, bad, nil
+		}
+		if err := ctx.Err(); err != nil {
+			return merged{}, bad, err
+		}
+		f, unread, err := mergeFiles(ctx, store, group)
+		if err == nil {
+			return merged{f, group}, bad, nil
+		}
+		err = fmt.Errorf("merge raw files: %w", err)
+		if unread < 0 || ctx.Err() != nil {
+			return merged{}, bad, err
+		}
+		bad = append(bad, err)
+		group = slices.Delete(slices.Clone(group), unread, unread+1)
+	}
 }
 
 // tier is what files are grouped by: a file only meets others of about its
@@ -102,15 +145,17 @@ func mergeGroups(files iter.Seq[lake.File], curated map[lake.ShardID]lake.Positi
 				group, size = nil, 0
 			}
 		}
-		if len(group) >= o.Files {
+		if o.enough(len(group), size) {
 			out = append(out, group)
 		}
 	}
 	return out
 }
 
-func mergeFiles(ctx context.Context, store lake.Store, group []lake.File) (lake.File, error) {
-	f := group[0]
+// mergeFiles writes one file of a group. unread is the place in the group of a
+// file that cannot be read, -1 when that is not what failed.
+func mergeFiles(ctx context.Context, store lake.Store, group []lake.File) (f lake.File, unread int, err error) {
+	f = group[0]
 	for _, g := range group[1:] {
 		if g.Span.To.After(f.Span.To) {
 			f.Span.To = g.Span.To
@@ -122,21 +167,36 @@ func mergeFiles(ctx context.Context, store lake.Store, group []lake.File) (lake.
 		f.MinTime, f.MaxTime, f.Received = min(f.MinTime, g.MinTime), max(f.MaxTime, g.MaxTime), max(f.Received, g.Received)
 	}
 	f.Key = lake.Key(Root + f.Partition.Dir() + "/" + SpanName(mergedPrefix(group), f.Shard, f.Span) + ".ndjson.gz")
+	unread = -1
 	// Not createOver: were the key that of a live file, it would be gone with the
 	// first crash. A leftover of the same merge has the same bytes.
 	info, err := store.Create(ctx, f.Key, func(w io.Writer) error {
-		for _, g := range group {
-			if err := copyChecked(ctx, w, store, g); err != nil {
+		unread = -1 // a store may try more than once
+		out := &writing{w: w}
+		for i, g := range group {
+			if err := copyChecked(ctx, out, store, g); err != nil {
+				if out.err == nil {
+					unread = i
+				}
 				return err
 			}
 		}
 		return nil
 	})
-	if err != nil {
-		return lake.File{}, fmt.Errorf("merge %d files: %w", len(group), err)
-	}
 	f.Bytes, f.CRC = info.Bytes, info.CRC
-	return f, nil
+	return f, unread, err
+}
+
+// writing tells errors of writing from those of reading.
+type writing struct {
+	w   io.Writer
+	err error
+}
+
+func (w *writing) Write(p []byte) (int, error) {
+	n, err := w.w.Write(p)
+	w.err = err
+	return n, err
 }
 
 // mergedPrefix begins the name of what the files are merged into. Span and
@@ -156,13 +216,13 @@ func mergedPrefix(group []lake.File) string {
 func copyChecked(ctx context.Context, w io.Writer, store lake.Store, f lake.File) (err error) {
 	obj, err := store.Open(ctx, f.Key)
 	if err != nil {
-		return fmt.Errorf("merge %s: %w", f.Key, err)
+		return err
 	}
 	defer func() { err = errors.Join(err, obj.Close()) }()
 	crc := newCRC()
 	n, err := io.Copy(io.MultiWriter(w, crc), obj)
 	if err != nil {
-		return fmt.Errorf("merge %s: %w", f.Key, err)
+		return err
 	}
 	if n != f.Bytes || crc.Sum32() != f.CRC {
 		return damaged(f, "does not match its checksum, so it is not merged")

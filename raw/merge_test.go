@@ -102,3 +102,50 @@ func TestAMergeIsRepeatedOverItsLeftover(t *testing.T) {
 		t.Errorf("%d objects, want 2 and what they were merged into", n)
 	}
 }
+
+// A file that is missing and one that is damaged hold up neither the other files
+// of their partitions nor other partitions.
+func TestAFileThatCannotBeMergedHoldsUpNoOther(t *testing.T) {
+	k := newKit(t)
+	var files []lake.File
+	for n := range uint64(12) { // days take turns, so that each is a group
+		body := fmt.Sprintf(`{"event_uuid":"%d","event_name":"account:open","created_at":"2026-01-01T00:00:00Z","pad":"%s"}`, n, strings.Repeat("x", 40))
+		files = append(files, k.writeDay(t, received.Day()+lake.Day(n%3), n, n+1, body))
+	}
+	missing, damaged := files[0], files[4] // of the first two days
+	if err := k.store.Delete(t.Context(), missing.Key); err != nil {
+		t.Fatal(err)
+	}
+	if err := k.store.Delete(t.Context(), damaged.Key); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := k.gzip.Create(t.Context(), damaged.Key, []byte("something else\n")); err != nil {
+		t.Fatal(err)
+	}
+	curated := map[lake.ShardID]lake.Position{"shard-000": lake.Pos(12)}
+	for try := range 2 {
+		done, err := raw.Merge(t.Context(), k.ledger, k.store, curated, raw.MergeOptions{Files: 3})
+		if want := [][2]int{{3, 10}, {0, 0}}[try]; done.To != want[0] || done.From != want[1] {
+			t.Errorf("try %d: merged %d into %d, want %d into %d", try, done.From, done.To, want[1], want[0])
+		}
+		if try == 1 {
+			break // two a day are not enough: nobody looks at the two any more
+		}
+		if !errors.Is(err, lake.ErrNotFound) || !errors.Is(err, lake.ErrCorrupt) {
+			t.Errorf("error %v", err)
+		}
+		for _, f := range []lake.File{missing, damaged} {
+			if n := strings.Count(fmt.Sprint(err), string(f.Key)); n != 1 {
+				t.Errorf("%s is named %d times in: %v", f.Key, n, err)
+			}
+		}
+	}
+	journal, err := k.ledger.Journal(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	live := slices.Collect(journal.Files(lake.KindRaw))
+	if len(live) != 5 || !slices.Contains(live, missing) || !slices.Contains(live, damaged) {
+		t.Errorf("live are %v", live)
+	}
+}

@@ -160,8 +160,13 @@ func (k kit) write(t *testing.T, after, to uint64) lake.File {
 
 func (k kit) writeBody(t *testing.T, after, to uint64, body string) lake.File {
 	t.Helper()
+	return k.writeDay(t, received.Day(), after, to, body)
+}
+
+func (k kit) writeDay(t *testing.T, day lake.Day, after, to uint64, body string) lake.File {
+	t.Helper()
 	b := raw.NewBuffer(k.free)
-	part := b.Part(lake.Partition{Name: lake.Name{Type: "account", Subtype: "open"}, Day: received.Day()})
+	part := b.Part(lake.Partition{Name: lake.Name{Type: "account", Subtype: "open"}, Day: day})
 	for n := after + 1; n <= to; n++ {
 		f := fields(body)
 		f.Position = lake.Pos(n)
