@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -53,6 +54,22 @@ Works beside a running lake and on a stopped one. SQL can only read, and only th
 	c.Flags().StringVar(&format, "format", "table", "table, csv, json, ndjson or parquet")
 	c.Flags().StringVarP(&output, "output", "o", "", "file to write (default standard output)")
 	return c
+}
+
+// remarked lets a statement that begins with a remark ("-- ...") be one: no
+// flag has a blank in its name, so a blank before it changes nothing else.
+func remarked(args []string) []string {
+	if !slices.Contains(args, "sql") {
+		return args
+	}
+	args = slices.Clone(args)
+	for i, a := range args {
+		name, _, _ := strings.Cut(a, "=")
+		if strings.HasPrefix(a, "--") && strings.ContainsAny(name, " \t\r\n") {
+			args[i] = " " + a
+		}
+	}
+	return args
 }
 
 // withEngine opens SQL over the data directory, beside whoever runs it.
