@@ -16,7 +16,7 @@ type Format string
 // The formats that Write knows. Parquet is written by an Exporter.
 const (
 	Table  Format = "table"  // aligned columns for people
-	CSV    Format = "csv"    // RFC 4180 with a header; NULL is empty
+	CSV    Format = "csv"    // RFC 4180 with a header; NULL is empty, an empty text is ""
 	JSON   Format = "json"   // one array of objects
 	NDJSON Format = "ndjson" // one object a line
 )

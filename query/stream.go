@@ -1,8 +1,11 @@
 package query
 
 import (
-	"encoding/csv"
+	"bufio"
 	"io"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/eventlake/lake"
 )
@@ -74,37 +77,75 @@ func (j *jsonWriter) end(int64, bool) error {
 	return err
 }
 
-// csvWriter writes RFC 4180.
+// csvWriter writes RFC 4180. NULL is nothing at all, an empty text is "": so
+// they differ.
 type csvWriter struct {
-	w     *csv.Writer
+	w     *bufio.Writer
 	types []string
-	cells []string
+	buf   []byte
 	err   error // of the header
 }
 
 func newCSV(w io.Writer, cols []lake.ResultColumn) *csvWriter {
-	c := &csvWriter{w: csv.NewWriter(w), cells: make([]string, len(cols))}
+	c := &csvWriter{w: bufio.NewWriter(w)}
 	for i, col := range cols {
-		c.cells[i] = col.Name
+		c.cell(i, col.Name)
 		c.types = append(c.types, col.Type)
 	}
-	c.err = c.w.Write(c.cells)
+	c.err = c.line()
 	return c
 }
 
 func (c *csvWriter) row(values []any) error {
 	for i, v := range values {
-		c.cells[i] = text(v, c.types[i])
+		if v == nil {
+			c.comma(i)
+			continue
+		}
+		c.cell(i, text(v, c.types[i]))
 	}
-	if err := c.w.Write(c.cells); err != nil {
+	if err := c.line(); err != nil {
 		return err
 	}
 	return c.err
 }
 
+func (c *csvWriter) comma(i int) {
+	if i > 0 {
+		c.buf = append(c.buf, ',')
+	}
+}
+
+// cell adds a text, in quotes where a reader would take it bare for something
+// else.
+func (c *csvWriter) cell(i int, s string) {
+	c.comma(i)
+	first, _ := utf8.DecodeRuneInString(s)
+	if s != "" && s != `\.` && !unicode.IsSpace(first) && !strings.ContainsAny(s, ",\"\r\n") {
+		c.buf = append(c.buf, s...)
+		return
+	}
+	c.buf = append(c.buf, '"')
+	for {
+		quote := strings.IndexByte(s, '"')
+		if quote < 0 {
+			break
+		}
+		c.buf = append(append(c.buf, s[:quote+1]...), '"')
+		s = s[quote+1:]
+	}
+	c.buf = append(append(c.buf, s...), '"')
+}
+
+func (c *csvWriter) line() error {
+	c.buf = append(c.buf, '\n')
+	_, err := c.w.Write(c.buf)
+	c.buf = c.buf[:0]
+	return err
+}
+
 func (c *csvWriter) end(int64, bool) error {
-	c.w.Flush()
-	if err := c.w.Error(); err != nil {
+	if err := c.w.Flush(); err != nil {
 		return err
 	}
 	return c.err

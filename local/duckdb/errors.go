@@ -80,7 +80,10 @@ func (e *Engine) classify(ctx context.Context, err error) error {
 	case driver.ErrorTypePermission:
 		return fail(lake.ErrInvalid, "SQL here reads the lake's tables only, see: SHOW TABLES", "files cannot be read or written with SQL: "+firstLine(msg))
 	case driver.ErrorTypeCatalog:
-		return fail(lake.ErrInvalid, e.suggest(msg), msg)
+		if hint := e.suggest(msg); hint != "" {
+			return fail(lake.ErrInvalid, hint, withoutProposal(msg))
+		}
+		return fail(lake.ErrInvalid, "", msg)
 	case driver.ErrorTypeIO, driver.ErrorTypeFatal, driver.ErrorTypeInternal, driver.ErrorTypeNetwork,
 		driver.ErrorTypeInterrupt, driver.ErrorTypeSerialization:
 		return fmt.Errorf("query: %s", msg)

@@ -26,6 +26,13 @@ func (e *Engine) suggest(msg string) string {
 	return "nearest: " + strings.Join(near, ", ") + "; all of them: SHOW TABLES"
 }
 
+// withoutProposal is the message without the name that DuckDB proposes: it also
+// knows tables of its own, none of which was meant.
+func withoutProposal(msg string) string {
+	lines := strings.Split(msg, "\n")
+	return strings.Join(slices.DeleteFunc(lines, func(l string) bool { return strings.HasPrefix(l, "Did you mean ") }), "\n")
+}
+
 // nearest returns up to three names, the most similar first.
 func nearest(wanted string, names []string) []string {
 	names = slices.Clone(append(names, string(lake.EventsView)))

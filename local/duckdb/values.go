@@ -16,8 +16,8 @@ import (
 //
 // Integers are int64, or *big.Int for HUGEINT, UHUGEINT, BIGNUM and a UBIGINT
 // beyond int64. DECIMAL is its exact text, "12.50". FLOAT is the float64 with
-// the same shortest text. DATE and timestamps are time.Time in UTC; TIME is
-// text "15:04:05.5"; INTERVAL is text as DuckDB shows it. UUID is text in groups
+// the same shortest text. DATE and timestamps are time.Time in UTC, or the text
+// "infinity" or "-infinity" where they have no end; TIME is text "15:04:05.5"; INTERVAL is text as DuckDB shows it. UUID is text in groups
 // 8-4-4-4-12, JSON and ENUM are text. LIST and ARRAY are []any, STRUCT and MAP
 // map[string]any with the keys of a MAP as text, UNION is the value it holds.
 type converter func(any) any
@@ -43,6 +43,16 @@ func converterOf(info duck.TypeInfo) converter {
 		return nullable(clock("15:04:05.999999"))
 	case duck.TYPE_TIME_TZ:
 		return nullable(clock("15:04:05.999999Z07:00"))
+	case duck.TYPE_DATE:
+		return endless(math.MaxInt32, func(t time.Time) int64 { return t.Unix() / (24 * 3600) })
+	case duck.TYPE_TIMESTAMP, duck.TYPE_TIMESTAMP_TZ:
+		return endless(math.MaxInt64, time.Time.UnixMicro)
+	case duck.TYPE_TIMESTAMP_S:
+		return endless(math.MaxInt64, time.Time.Unix)
+	case duck.TYPE_TIMESTAMP_MS:
+		return endless(math.MaxInt64, time.Time.UnixMilli)
+	case duck.TYPE_TIMESTAMP_NS:
+		return endless(math.MaxInt64, time.Time.UnixNano)
 	}
 	return scalar
 }
@@ -159,6 +169,24 @@ func clock(layout string) converter {
 			return t.Format(layout)
 		}
 		return v
+	}
+}
+
+// endless converts times of which DuckDB has two that are none: its number for
+// them is the largest, or that with a minus.
+func endless(largest int64, number func(time.Time) int64) converter {
+	return func(v any) any {
+		t, ok := v.(time.Time)
+		if !ok {
+			return scalar(v)
+		}
+		switch number(t) {
+		case largest:
+			return "infinity"
+		case -largest:
+			return "-infinity"
+		}
+		return t.UTC()
 	}
 }
 
