@@ -23,9 +23,14 @@ type auditor struct {
 	books    books
 	receipts map[lake.ShardID][]lake.Receipt // disjoint, in the order of their positions
 	// ids are those that raw has of the hours, by table, with the number of
-	// rows that were found for each.
-	ids map[lake.TableName]map[lake.ID]int32
+	// rows that were found for each, or inFlight.
+	ids    map[lake.TableName]map[lake.ID]int32
+	tables map[lake.TableName]lake.Table // as they were after the journal was read
 }
+
+// inFlight stands for the rows of an id that only files have which are not in
+// their table yet: none are looked for.
+const inFlight = -1
 
 // book names a book by the table that its type lives in: rows have the true
 // type, objects and receipts the one that partitions use.
@@ -132,6 +137,10 @@ func (a *auditor) readRaw(ctx context.Context) error {
 		return err
 	}
 	a.readBooks(journal)
+	waiting, err := a.readPending(ctx)
+	if err != nil {
+		return err
+	}
 	records := seen{}
 	var fields raw.Fields
 	for f := range journal.Files(lake.KindRaw) {
@@ -155,25 +164,66 @@ func (a *auditor) readRaw(ctx context.Context) error {
 			if a.ids[name] == nil {
 				a.ids[name] = map[lake.ID]int32{}
 			}
-			a.ids[name][fields.ID] = 0
+			if _, known := a.ids[name][fields.ID]; !waiting[f.Key] {
+				a.ids[name][fields.ID] = 0
+			} else if !known {
+				a.ids[name][fields.ID] = inFlight
+			}
 			return nil
 		})
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 		if err != nil {
-			a.report.problem("raw object %s cannot be read: %v", f.Key, err)
+			a.report.problem("raw object %s cannot be read: %s", f.Key, f.Key.Reason(err))
 		}
 	}
 	return nil
 }
 
+// readPending counts the raw files that are not in their tables yet, and returns
+// their keys. It is asked after the journal was read and before the tables'
+// files are: what is taken in between is in the tables. The curated mark alone
+// would not do, as one table that is stuck holds it back for all.
+func (a *auditor) readPending(ctx context.Context) (map[lake.Key]bool, error) {
+	pending, err := a.Ledger.Pending(ctx)
+	if err != nil {
+		return nil, err
+	}
+	waiting := map[lake.Key]bool{}
+	for _, f := range pending {
+		t, err := a.table(ctx, f.Partition.Table())
+		if err != nil {
+			return nil, err
+		}
+		if f.Span.To.After(t.Consumed[f.Shard]) {
+			waiting[f.Key] = true
+		}
+	}
+	a.report.InFlight = len(waiting)
+	return waiting, nil
+}
+
+// table is the table as it was when it was first asked for; one that does not
+// exist has no files.
+func (a *auditor) table(ctx context.Context, name lake.TableName) (lake.Table, error) {
+	if t, ok := a.tables[name]; ok {
+		return t, nil
+	}
+	t, err := a.Catalog.Table(ctx, name)
+	if err != nil && !errors.Is(err, lake.ErrNotFound) {
+		return t, fmt.Errorf("table %s: %w", name, err)
+	}
+	a.tables[name] = t
+	return t, nil
+}
+
 // readTables looks for the row of every id that raw has.
 func (a *auditor) readTables(ctx context.Context) error {
 	for name, ids := range a.ids {
-		t, err := a.Catalog.Table(ctx, name)
-		if err != nil && !errors.Is(err, lake.ErrNotFound) {
-			return fmt.Errorf("table %s: %w", name, err)
+		t, err := a.table(ctx, name)
+		if err != nil {
+			return err
 		}
 		unreadable := false
 		for _, f := range t.Files {
@@ -182,7 +232,7 @@ func (a *auditor) readTables(ctx context.Context) error {
 					return ctx.Err()
 				}
 				if err != nil {
-					a.report.problem("data file %s cannot be read: %v", f.Key, err)
+					a.report.problem("data file %s cannot be read: %s", f.Key, f.Key.Reason(err))
 					unreadable = true
 					break
 				}
@@ -204,14 +254,15 @@ func (a *auditor) row(name lake.TableName, ids map[lake.ID]int32, row *curate.Ro
 	if !ok {
 		return
 	}
+	n = max(n, 0)
 	if ids[row.ID] = n + 1; n > 0 {
 		a.report.Doubled++
 		a.report.problem("table %s has event %s %d times", name, row.ID, n+1)
 	}
 }
 
-// missing counts the ids without a row. While raw files wait for their tables
-// that is no gap.
+// missing counts the ids without a row. Those that only files have which wait
+// for their table are no gap.
 func (a *auditor) missing(name lake.TableName, ids map[lake.ID]int32) {
 	var n int64
 	var one lake.ID
@@ -220,7 +271,7 @@ func (a *auditor) missing(name lake.TableName, ids map[lake.ID]int32) {
 			n, one = n+1, id
 		}
 	}
-	if n > 0 && a.report.InFlight == 0 {
+	if n > 0 {
 		a.report.Gap += n
 		a.report.problem("table %s lacks %d events that are in raw, one of them %s", name, n, one)
 	}

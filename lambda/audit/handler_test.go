@@ -103,6 +103,28 @@ func (r *rig) take() {
 
 func (r *rig) curate() {
 	r.t.Helper()
+	r.register()
+	if _, err := r.curator.Once(r.t.Context()); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// empty takes all rows out of a table.
+func (r *rig) empty(name lake.TableName) {
+	r.t.Helper()
+	table, err := r.catalog.Table(r.t.Context(), name)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	if _, err := r.catalog.Commit(r.t.Context(), lake.TableCommit{Table: name, Base: table.Snapshot, Schema: table.Schema,
+		Remove: table.Files, Consumed: table.Consumed}); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// register makes files of the ledger of all raw objects.
+func (r *rig) register() {
+	r.t.Helper()
 	var objects []lake.Info
 	for info, err := range r.store.List(r.t.Context(), "raw/") {
 		if err != nil {
@@ -112,9 +134,6 @@ func (r *rig) curate() {
 		objects = append(objects, info)
 	}
 	if _, err := arrivals.Register(r.t.Context(), r.ledger, objects); err != nil {
-		r.t.Fatal(err)
-	}
-	if _, err := r.curator.Once(r.t.Context()); err != nil {
 		r.t.Fatal(err)
 	}
 }
@@ -249,15 +268,46 @@ func TestEventsThatAreNotInTheTableAreAGap(t *testing.T) {
 	r := newRig(t)
 	r.send(noon, "account:x", "account:x")
 	r.take()
-	table, err := r.catalog.Table(t.Context(), "account")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := r.catalog.Commit(t.Context(), lake.TableCommit{Table: "account", Base: table.Snapshot, Schema: table.Schema,
-		Remove: table.Files, Consumed: table.Consumed}); err != nil {
-		t.Fatal(err)
-	}
+	r.empty("account")
 	r.gap(2, "table account lacks 2 events that are in raw")
+}
+
+// TestAStuckTableHidesNoGapOfAnother: the stuck one holds back the mark of what
+// is curated for the whole shard.
+func TestAStuckTableHidesNoGapOfAnother(t *testing.T) {
+	r := newRig(t)
+	r.send(noon, "payment:x")
+	batch := r.batch()
+	if _, _, err := r.handed.Settle(t.Context(), shard, batch); err != nil {
+		t.Fatal(err)
+	}
+	var stuck lake.Info
+	for info, err := range r.store.List(t.Context(), "raw/event_type=payment") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		stuck = info
+	}
+	stuck.Time = noon + 1
+	ahead := lake.Info{Key: "raw/event_type=payment/event_subtype=x/year=2026/month=06/day=01/absent.gz", Bytes: 1, Time: noon}
+	if _, err := arrivals.Register(t.Context(), r.ledger, []lake.Info{ahead, stuck}); err != nil {
+		t.Fatal(err)
+	}
+	r.send(noon, "account:x", "account:x")
+	if _, _, err := r.handed.Settle(t.Context(), shard, r.batch()); err != nil {
+		t.Fatal(err)
+	}
+	r.register()
+	if _, err := r.curator.Once(t.Context()); !errors.Is(err, lake.ErrNotFound) {
+		t.Fatal("payment is not stuck", err)
+	}
+	if report := r.gap(0, "absent.gz cannot be read"); report.InFlight != 2 {
+		t.Fatalf("%+v", report)
+	}
+	r.empty("account")
+	if report := r.gap(2, "absent.gz cannot be read", "table account lacks 2 events that are in raw"); report.InFlight != 2 {
+		t.Fatalf("%+v", report)
+	}
 }
 
 func TestHoursThatAreNoneAreRefused(t *testing.T) {
