@@ -139,7 +139,7 @@ func (l *Local) stages(ctx context.Context) (err error) {
 	l.Names = ingest.NewNames(ingest.Caps{Types: cfg.Ingest.MaxTypes, Subtypes: cfg.Ingest.MaxSubtypes}, journal.Names())
 	l.Curator, err = curate.New(curate.Config{
 		Backlog: l.Ledger, Store: l.Store, Catalog: l.Catalog, Lines: raw.NewReader(l.Store, l.cache),
-		Limits: curation.Limits(cfg.Curate), Interval: cfg.Curate.Interval, LateAfter: lateAfter(cfg),
+		Limits: curation.Limits(cfg.Curate), Interval: cfg.Curate.Interval, LateAfter: lateAfter(cfg), Forgotten: l.forgotten,
 		Clock: l.Clock, Logger: l.Log, Registerer: l.Registry,
 	})
 	return err
@@ -215,9 +215,17 @@ func openStream(ctx context.Context, fsys disk.FS, cfg config.Config, log *slog.
 // has expired: it may have been received up to Future before its own time, and
 // a tenth of the lifetime is left for good measure. 0 compares every event.
 func lateAfter(cfg config.Config) time.Duration {
-	var ahead time.Duration
+	return max(0, cfg.Claims.TTL-cfg.Claims.TTL/10-ahead(cfg))
+}
+
+// forgotten is until which of their own times events may be copies of some whose
+// claims the ledger has dropped.
+func (l *Local) forgotten() lake.Instant { return l.Ledger.Forgotten().Add(ahead(l.Config)) }
+
+// ahead is how far an event's own time may be ahead of its receipt.
+func ahead(cfg config.Config) (most time.Duration) {
 	for _, m := range cfg.Mappings() {
-		ahead = max(ahead, m.Future)
+		most = max(most, m.Future)
 	}
-	return max(0, cfg.Claims.TTL-cfg.Claims.TTL/10-ahead)
+	return most
 }

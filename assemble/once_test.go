@@ -72,6 +72,40 @@ func TestAnEventAheadOfTheClockIsComparedToo(t *testing.T) {
 	verified(t, l)
 }
 
+// One shard has a record whose log time is far ahead of the other's: the clock
+// was wrong for a moment. Claims of the shard behind are forgotten with the next
+// sealing, and its copies are found in the table.
+func TestCopiesAreFoundInAShardThatIsBehind(t *testing.T) {
+	now := instant(created)
+	l := openedWith(t, t.TempDir(), &now, func(c *config.Config) { c.Stream.Shards, c.Claims.Memory = 2, 8*config.MiB })
+	defer closed(t, l)
+	ahead, behind := ofShard(0), ofShard(1)
+	sentIn(t, l, now.Add(30*24*time.Hour), map[string]string{ahead: body(ahead, created)})
+	event := map[string]string{behind: body(behind, created)}
+	sentIn(t, l, now, event)
+	for n := 0; l.Ledger.Forgotten() == 0; { // claims for a sealing
+		if n > 1_000_000 {
+			t.Fatal("a million claims, and none was sealed")
+		}
+		others := map[string]string{}
+		for len(others) < 2000 {
+			id := fmt.Sprint("o", n)
+			if n++; int(idOf(id)[0])>>7 == 1 {
+				others[id] = fmt.Sprintf(`{"event_uuid":%q,"event_name":"noise:x","created_at":%d}`, id, created)
+			}
+		}
+		sentIn(t, l, now, others)
+		drained(t, l)
+	}
+	now = now.Add(time.Minute)
+	sentIn(t, l, now, event)
+	if err := l.Settle(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	onceEach(t, tableIDs(t, l, "account"), 2)
+	verified(t, l)
+}
+
 // JSON writes a control character as six.
 func TestTheLongestRefusedBodyCanBeReadAgain(t *testing.T) {
 	now := instant(created)

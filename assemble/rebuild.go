@@ -56,6 +56,6 @@ func (l *Local) opRebuild(ctx context.Context, o replay.RebuildOptions, emit fun
 func (l *Local) rebuilder() *replay.Rebuilder {
 	return &replay.Rebuilder{
 		Ledger: l.Ledger, Catalog: l.Catalog, Exclusive: l.Curator.Exclusive,
-		Build: curate.BuildConfig{Store: l.Store, Lines: l.Lines, Limits: curation.Limits(l.Config.Curate), LateAfter: lateAfter(l.Config)},
+		Build: curate.BuildConfig{Store: l.Store, Lines: l.Lines, Limits: curation.Limits(l.Config.Curate), LateAfter: lateAfter(l.Config), Forgotten: l.forgotten},
 	}
 }

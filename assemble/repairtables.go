@@ -92,7 +92,7 @@ func takeIn(ctx context.Context, cfg config.Config, c lake.Catalog, late lateTab
 	}
 	s := store.New(disk.OS{}, cfg.Data)
 	built, err := curate.Build(ctx, curate.BuildConfig{
-		Store: s, Lines: raw.NewReader(s, nil), Limits: curation.Limits(cfg.Curate), LateAfter: lateAfter(cfg),
+		Store: s, Lines: raw.NewReader(s, nil), Limits: curation.Limits(cfg.Curate), // every event is compared
 		Table: late.name, Location: t.Location, Files: late.files, After: t.Consumed,
 		Keep: t.Schema, Grow: t.Snapshot != 0, Known: t.Files,
 	})

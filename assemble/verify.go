@@ -19,7 +19,7 @@ import (
 func (l *Local) opVerify(ctx context.Context, _ struct{}, emit func(any)) (any, error) {
 	return audit.Run(ctx, audit.Parts{
 		Stream: l.Stream, Ledger: l.Ledger, Catalog: l.Catalog, Lines: l.Lines, Rows: l.auditRows, Inspect: l.inspect,
-		ClaimTTL: int64(l.Config.Claims.TTL.Seconds()), Gaps: l.Stream.Gaps(), Losses: l.losses.all(),
+		ClaimTTL: int64(l.Config.Claims.TTL.Seconds()), Forgotten: l.Ledger.Forgotten(), Gaps: l.Stream.Gaps(), Losses: l.losses.all(),
 		Progress: func(done, total int64, what string) { emit(Step{done, total, what}) },
 	})
 }

@@ -33,6 +33,9 @@ type Parts struct {
 	// ClaimTTL is the claims' lifetime: copies further apart in log time both
 	// reach raw, and the table drops the second.
 	ClaimTTL int64 // seconds
+	// Forgotten is the log time before which claims may be gone, however long
+	// they should live: of what was received by then, copies reach raw too.
+	Forgotten lake.Instant
 	// Gaps are the positions that the stream has lost to damage and that a
 	// repair has marked; may be nil.
 	Gaps map[lake.ShardID][]lake.Span

@@ -86,7 +86,7 @@ func (a *auditor) day(ctx context.Context, k tableDay, files []lake.DataFile) er
 				if ctx.Err() != nil {
 					return ctx.Err()
 				}
-				a.report.problem(string(f.Key), "%v; %s", err, remake(k))
+				a.report.problem(string(f.Key), "%s; %s", f.Key.Reason(err), remake(k))
 				broken, lost = true, true
 				break
 			}
@@ -120,7 +120,7 @@ func remake(k tableDay) string {
 }
 
 // sight notes an id found in raw. A second copy is right only when the first
-// one's claim had expired.
+// one's claim had expired or was forgotten.
 func (a *auditor) sight(where string, ids map[lake.ID]*sighting, f *raw.Fields) {
 	s := ids[f.ID]
 	if s == nil {
@@ -128,7 +128,9 @@ func (a *auditor) sight(where string, ids map[lake.ID]*sighting, f *raw.Fields) 
 		return
 	}
 	apart := f.Received.Sub(s.received).Abs()
-	if apart < time.Duration(a.ClaimTTL)*time.Second {
+	first := min(f.Received, s.received)
+	s.received = first
+	if apart < time.Duration(a.ClaimTTL)*time.Second && first > a.Forgotten {
 		a.report.problem(where, "event %s is in raw twice, %s apart", f.ID, apart)
 		return
 	}

@@ -17,7 +17,8 @@ type BuildConfig struct {
 	Store     lake.Store
 	Lines     Lines
 	Limits    Limits
-	LateAfter time.Duration // not used without Known: within the build every id is compared
+	LateAfter time.Duration       // not used without Known: within the build every id is compared
+	Forgotten func() lake.Instant // as in Config
 
 	Table    lake.TableName
 	Location lake.Key // the table's, "" for a new one
@@ -75,7 +76,7 @@ func Build(ctx context.Context, c BuildConfig) (Built, error) {
 		start = c.Keep
 	}
 	b := &builder{
-		store: c.Store, lines: c.Lines, limits: l, lateAfter: c.LateAfter, filters: newFilters(filterLimit(l)),
+		store: c.Store, lines: c.Lines, limits: l, lateAfter: c.LateAfter, forgotten: forgotten(c.Forgotten), filters: newFilters(filterLimit(l)),
 		table: c.Table, location: c.Location, attempt: attempt, enc: enc,
 		shred: shred.New(start, c.Keep, shred.Limits{Columns: l.Columns, Depth: l.Depth, Width: l.Width}),
 		known: byDay(c.Known), after: c.After, upto: c.Upto, schema: start,

@@ -22,6 +22,7 @@ type builder struct {
 	lines     Lines
 	limits    Limits
 	lateAfter time.Duration
+	forgotten lake.Instant
 	filters   *filters
 
 	table    lake.TableName
@@ -108,7 +109,7 @@ func (b *builder) line(ctx context.Context, f lake.File, line []byte) error {
 		b.late.Add(book(f, fields), 1)
 		return nil
 	}
-	if b.lateAfter == 0 || fields.Received.Sub(fields.Created) >= b.lateAfter {
+	if b.lateAfter == 0 || fields.Created <= b.forgotten || fields.Received.Sub(fields.Created) >= b.lateAfter {
 		day := fields.Created.Day()
 		if len(b.known[day]) > 0 {
 			b.deferred.add(day, fields.ID, book(f, fields), line)

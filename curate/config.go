@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"math"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -32,6 +33,11 @@ type Config struct {
 	// compared with the ids that its day's files hold already. It must be less
 	// than the claims' lifetime by a margin; 0 compares every event.
 	LateAfter time.Duration
+	// Forgotten is until which of their own times events are compared too, however
+	// young: claims of that time may be gone before LateAfter, for instance because
+	// their lifetime was shorter then. It is asked once a table and cycle; nil is
+	// never.
+	Forgotten func() lake.Instant
 
 	Clock      lake.Clock            // default lake.SystemClock
 	Logger     *slog.Logger          // default: discard
@@ -79,6 +85,13 @@ func (l Limits) WithDefaults() Limits {
 	orInt(&l.SmallFiles, 8)
 	l.SmallFiles = max(l.SmallFiles, 2)
 	return l
+}
+
+func forgotten(f func() lake.Instant) lake.Instant {
+	if f == nil {
+		return math.MinInt64
+	}
+	return f()
 }
 
 func (c *Config) check() error {

@@ -89,3 +89,28 @@ func TestOldHoursAreFolded(t *testing.T) {
 		t.Errorf("total %d, sum %d, %d hours in %d books", l.Total, sum, hours, len(l.Books))
 	}
 }
+
+// A ledger may have forgotten claims earlier than the configured lifetime says:
+// what is as old as those is compared, however young it is for LateAfter.
+func TestEventsOfForgottenClaimsAreComparedHoweverYoung(t *testing.T) {
+	for name, c := range map[string]struct {
+		forgotten lake.Instant
+		rows      int64
+	}{
+		"forgotten": {start.Add(time.Minute), 1},
+		"known":     {start.Add(-time.Minute), 2}, // the ledger would have answered Taken
+	} {
+		r := newRig(t)
+		change := func(cfg *curate.Config) {
+			cfg.LateAfter, cfg.Forgotten = 24*time.Hour, func() lake.Instant { return c.forgotten }
+		}
+		rows := int64(0)
+		for range 2 {
+			r.span(event{body: `{"n":1}`, id: "a", created: start, received: start})
+			rows += r.once(change).Rows
+		}
+		if rows != c.rows {
+			t.Errorf("%s: %d rows instead of %d", name, rows, c.rows)
+		}
+	}
+}

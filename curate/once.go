@@ -146,7 +146,7 @@ func (c *Curator) builder(t lake.Table) (*builder, error) {
 	}
 	sp := c.takeSpare(t)
 	b := &builder{
-		store: c.config.Store, lines: c.config.Lines, limits: c.config.Limits, lateAfter: c.config.LateAfter, filters: c.filters,
+		store: c.config.Store, lines: c.config.Lines, limits: c.config.Limits, lateAfter: c.config.LateAfter, forgotten: forgotten(c.config.Forgotten), filters: c.filters,
 		table: t.Name, location: t.Location, attempt: attempt, enc: c.enc,
 		shred:     sp.shred,
 		seen:      sp.seen,

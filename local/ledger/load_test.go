@@ -135,3 +135,63 @@ func TestMergedRunsAreFewAndExpiredOnesGo(t *testing.T) {
 	}
 	closed(t, l)
 }
+
+// TestForgottenBoundsWhatIsGone feeds one shard for longer than claims live:
+// every claim from after Forgotten is known, now and after a restart with a
+// longer lifetime, which brings nothing back.
+func TestForgottenBoundsWhatIsGone(t *testing.T) {
+	const step, size, rounds = 20 * time.Second, 100, 300 // a week
+	dir := t.TempDir()
+	o := ledger.Inline(ledger.Options{HotBytes: 2 * 59 * 500, MergeRate: -1, TTL: 48 * time.Hour})
+	l := open(t, disk.OS{}, dir, o)
+	claimed := func(n uint64) lake.Claim {
+		c := lake.Claim{Position: lake.Pos(n), Time: lake.Instant(0).Add(time.Duration(n) * step)}
+		binary.BigEndian.PutUint64(c.ID[:], n*0x9e3779b97f4a7c15)
+		return c
+	}
+	if at := l.Forgotten(); at != 0 {
+		t.Errorf("a new ledger has forgotten what came before %s", at)
+	}
+	for round := range uint64(rounds) {
+		claims := make([]lake.Claim, size)
+		for i := range claims {
+			claims[i] = claimed(round*size + uint64(i) + 1)
+		}
+		if err := l.Claim(t.Context(), "s", claims, make([]lake.Outcome, size)); err != nil {
+			t.Fatal(err)
+		}
+		span := lake.Span{After: lake.Pos(round * size), To: lake.Pos(round*size + size)}
+		if err := l.Commit(t.Context(), lake.Commit{Shard: "s", Span: span}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	forgotten := l.Forgotten()
+	last := claimed(rounds * size).Time
+	if age := last.Sub(forgotten); age < 48*time.Hour || age > 5*24*time.Hour {
+		t.Errorf("forgotten what is older than %s", age)
+	}
+	closed(t, l)
+
+	o.TTL = 30 * 24 * time.Hour
+	l = open(t, disk.OS{}, dir, o)
+	if again := l.Forgotten(); again != forgotten {
+		t.Errorf("after a restart %s instead of %s", again, forgotten)
+	}
+	gone := 0
+	for n := uint64(1); n <= rounds*size; n++ {
+		_, known, err := l.Lookup(t.Context(), claimed(n).ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !known {
+			gone++
+			if at := claimed(n).Time; at >= forgotten {
+				t.Fatalf("the claim of %s is gone, forgotten is %s", at, forgotten)
+			}
+		}
+	}
+	if gone == 0 {
+		t.Error("nothing was forgotten, so nothing was tried")
+	}
+	closed(t, l)
+}

@@ -3,6 +3,8 @@ package ledger
 import (
 	"errors"
 	"fmt"
+
+	"github.com/eventlake/lake"
 )
 
 // Runs are merged in tiers: mergeWidth neighbours of about one size become
@@ -160,12 +162,12 @@ func (l *Ledger) mergeOnce() (more bool, err error) {
 			edit.Add = []runInfo{info}
 		}
 	}
-	return true, l.publish(edit, group)
+	return true, l.publish(edit, horizon, group)
 }
 
-// publish replaces runs: first in the log, which makes it true, then in memory,
+// publish replaces runs by some without claims from before horizon: first in the log, which makes it true, then in memory,
 // then it removes the files.
-func (l *Ledger) publish(edit *runEdit, old []*run) error {
+func (l *Ledger) publish(edit *runEdit, horizon uint32, old []*run) error {
 	var fresh []*run
 	for _, info := range edit.Add {
 		r, err := openRun(l.fs, l.dir, info.Number)
@@ -176,7 +178,7 @@ func (l *Ledger) publish(edit *runEdit, old []*run) error {
 	}
 	l.commitMu.Lock()
 	defer l.commitMu.Unlock()
-	err := l.commit(&record{Runs: edit}, func() {
+	err := l.commit(&record{Runs: edit, Forgot: horizon}, func() {
 		at := 0
 		for l.runs[at] != old[0] {
 			at++
@@ -197,6 +199,17 @@ func (l *Ledger) publish(edit *runEdit, old []*run) error {
 		}
 	}
 	return nil
+}
+
+// Forgotten is the log time before which claims may be gone, in whole seconds:
+// what was received then may come again and be Owned. It follows from the latest
+// log time of any shard and the lifetime that was set when claims were dropped,
+// so it can lie later than a shard that lags, or a lifetime set since, would let
+// one think. It never goes back; 0: nothing was forgotten.
+func (l *Ledger) Forgotten() lake.Instant {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return lake.Instant(l.state.forgot) * 1_000_000
 }
 
 // horizon is the log time in seconds before which claims can no longer decide

@@ -24,8 +24,9 @@ type record struct {
 	Shards []lake.ShardID `json:"shards,omitempty"`
 	// Curated is the mark, when it moved since the last record.
 	Curated map[lake.ShardID]lake.Position `json:"curated,omitempty"`
-	// Runs replaces runs by others.
-	Runs *runEdit `json:"runs,omitempty"`
+	// Runs replaces runs by others, without claims from before Forgot.
+	Runs   *runEdit `json:"runs,omitempty"`
+	Forgot uint32   `json:"forgot,omitempty"` // log time in seconds
 }
 
 // runEdit takes runs off the list and puts others where the first of them was.

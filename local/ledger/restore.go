@@ -85,6 +85,7 @@ func (r *Restorer) seal() error {
 	if err != nil {
 		return err
 	}
+	l.state.forgot = max(l.state.forgot, job.horizon)
 	l.runs = append(l.runs, sealed)
 	l.state.runs = append(l.state.runs, info)
 	l.active.clear()

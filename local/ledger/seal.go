@@ -96,9 +96,11 @@ func (l *Ledger) rotate() error {
 	v := l.state.view()
 	head := v.head()
 	head.Segment, head.Next, head.Last = next.number, l.next, l.state.last
+	horizon := l.horizon()
+	head.Forgot = max(head.Forgot, horizon)
 	l.job = &sealJob{
 		table: l.active, replaced: l.replaced, view: v, head: head, covers: l.tail,
-		horizon: l.horizon(), done: make(chan struct{}),
+		horizon: horizon, done: make(chan struct{}),
 	}
 	l.replaced = map[id]entry{}
 	l.sealing = l.active
@@ -180,6 +182,7 @@ func (l *Ledger) sealOnce(job *sealJob) error {
 		l.state.runs = append(slices.Clip(l.state.runs), info)
 	}
 	l.sealing = nil
+	l.state.forgot = max(l.state.forgot, head.Forgot)
 	l.snapshotBytes = size
 	l.tail -= job.covers
 	l.mu.Unlock()

@@ -30,6 +30,8 @@ type snapshot struct {
 	Files     int                            `json:"files"`
 	Books     int                            `json:"books"`
 	Last      lake.Instant                   `json:"last"`
+	// Forgot is the log time in seconds before which Runs may lack claims.
+	Forgot uint32 `json:"forgot,omitempty"`
 }
 
 type snapshotPart struct {
@@ -46,7 +48,7 @@ const (
 func (v *view) head() snapshot {
 	return snapshot{
 		Format: snapshotFormat, Shards: v.shards, Positions: v.committed,
-		Names: v.names, Curated: v.curated, Runs: v.runs,
+		Names: v.names, Curated: v.curated, Runs: v.runs, Forgot: v.forgot,
 	}
 }
 
@@ -191,5 +193,6 @@ func stateOf(head *snapshot) (*state, error) {
 	s.mark(head.Curated)
 	s.runs = head.Runs
 	s.last = head.Last
+	s.forgot = head.Forgot
 	return s, nil
 }

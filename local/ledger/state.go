@@ -21,6 +21,7 @@ type state struct {
 	runs    []runInfo // oldest first
 	commits int64     // records applied since Open
 	last    lake.Instant
+	forgot  uint32 // log time in seconds: claims from before it may be gone
 }
 
 // shard is one shard with its number.
@@ -145,6 +146,7 @@ func (s *state) apply(r *record) error {
 		}
 	}
 	s.last = max(s.last, r.Time)
+	s.forgot = max(s.forgot, r.Forgot)
 	return nil
 }
 

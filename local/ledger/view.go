@@ -18,6 +18,7 @@ type view struct {
 	names     []lake.Name
 	curated   map[lake.ShardID]lake.Position
 	runs      []runInfo
+	forgot    uint32
 }
 
 var _ lake.Journal = (*view)(nil)
@@ -31,6 +32,7 @@ func (s *state) view() *view {
 		names:     slices.Clip(s.names),
 		curated:   maps.Clone(s.curated),
 		runs:      slices.Clip(s.runs),
+		forgot:    s.forgot,
 	}
 	for i, sh := range s.shards {
 		v.shards[i], v.committed[i] = sh.id, sh.committed
