@@ -40,6 +40,8 @@ type Core struct {
 	claims   []lake.Claim
 	outcomes []lake.Outcome
 	verdicts []lake.Verdict
+
+	answers map[asked]lake.Outcome // of a batch that comes again; see remember
 }
 
 // pending is a record that waits for the claims of its batch.
@@ -77,11 +79,18 @@ func NewCore(shard lake.ShardID, ledger lake.Ledger, sources Sources, names *Nam
 // Flush, and keeps what is unique or refused until then. The verdicts are
 // valid until the next Take.
 //
-// After an error of claims the verdicts of the records before the first without
-// an outcome stand, and the rest is Pending; after any other there are none: a caller that can report how far
-// it came (a Lambda) flushes those and leaves the rest to a repeat. Any other
-// caller Resets the Core and takes the span again from the committed position.
+// After an error, of claims or of names, the verdicts before the first Pending
+// one stand: a caller that can report how far it came (a Lambda) flushes those
+// and leaves the rest to a repeat. Any other caller Resets the Core and takes
+// the span again from the committed position.
 func (c *Core) Take(ctx context.Context, records []lake.Record) ([]lake.Verdict, error) {
+	c.read(records)
+	return c.answer(ctx, records, c.ledger.Claim(ctx, c.shard, c.claims, c.outcomes))
+}
+
+// read understands the records, as far as they can be, and prepares a claim for
+// each that is.
+func (c *Core) read(records []lake.Record) {
 	c.pending, c.claims = grow(c.pending, len(records)), c.claims[:0]
 	c.verdicts = grow(c.verdicts, len(records))
 	for i := range records {
@@ -95,31 +104,51 @@ func (c *Core) Take(ctx context.Context, records []lake.Record) ([]lake.Verdict,
 		})
 	}
 	c.outcomes = grow(c.outcomes, len(c.claims))
-	failed := c.ledger.Claim(ctx, c.shard, c.claims, c.outcomes)
-	claim := 0
-	for i := range records {
-		rec, p := &records[i], &c.pending[i]
-		if p.refusal != nil {
-			if err := c.refuse(rec, "", p.refusal); err != nil {
-				return nil, err
-			}
-			c.verdicts[i] = lake.Quarantined
-			continue
-		}
-		outcome := c.outcomes[claim]
-		if failed != nil && outcome == 0 {
-			break
-		}
-		verdict, err := c.settle(ctx, rec, &p.row, outcome)
-		if err != nil {
-			return nil, err
-		}
-		c.verdicts[i], claim = verdict, claim+1
+}
+
+// answer acts on the outcomes of the claims of the records that were read;
+// failed is the ledger's error.
+func (c *Core) answer(ctx context.Context, records []lake.Record, failed error) ([]lake.Verdict, error) {
+	if err := c.keep(ctx, records, failed != nil); err != nil {
+		return c.verdicts, err
 	}
 	if failed != nil {
 		return c.verdicts, fmt.Errorf("claim on %s: %w", c.shard, failed)
 	}
 	return c.verdicts, nil
+}
+
+// again forgets everything that was taken but the given records, the first of
+// those that were read last. Their claims are not asked for again.
+func (c *Core) again(ctx context.Context, records []lake.Record) error {
+	c.Reset()
+	return c.keep(ctx, records, false)
+}
+
+// keep gives the records, of which the Core has read at least so many, their
+// verdicts, up to the first without an outcome when some may lack.
+func (c *Core) keep(ctx context.Context, records []lake.Record, some bool) error {
+	claim := 0
+	for i := range records {
+		rec, p := &records[i], &c.pending[i]
+		if p.refusal != nil {
+			if err := c.refuse(rec, "", p.refusal); err != nil {
+				return err
+			}
+			c.verdicts[i] = lake.Quarantined
+			continue
+		}
+		outcome := c.outcomes[claim]
+		if some && outcome == 0 {
+			return nil
+		}
+		verdict, err := c.settle(ctx, rec, &p.row, outcome)
+		if err != nil {
+			return err
+		}
+		c.verdicts[i], claim = verdict, claim+1
+	}
+	return nil
 }
 
 // settle acts on the ledger's answer for one record.

@@ -49,54 +49,79 @@ func (h *Handed) core(shard lake.ShardID) *Core {
 // that came in one stream record are settled together, as the caller can only
 // hand them over again together. Handing over the same records again, also cut
 // differently, gives the same verdicts.
+//
+// When the context has a deadline, no step takes all the time before it: what
+// was claimed in its share is kept in what is left, so that a repeat always has
+// less to do.
 func (h *Handed) Settle(ctx context.Context, shard lake.ShardID, records []lake.Record) (settled int, receipt lake.Receipt, err error) {
 	if len(records) == 0 || ctx.Err() != nil {
 		return 0, receipt, ctx.Err()
 	}
-	core := h.core(shard)
-	verdicts, why := core.Take(ctx, records)
-	if why != nil {
-		decided := max(0, slices.Index(verdicts, lake.Pending)) // no verdicts: none is decided
-		if decided == 0 || within(records, decided) {
-			return h.fewer(ctx, shard, records, decided, why)
+	core, shares := h.core(shard), share(ctx)
+	defer shares.end()
+	defer func() { core.remember(err) }()
+	n, why := core.takeBy(shares.claiming, shares.naming, records)
+	for n > 0 {
+		first, last := records[0].Position, records[n-1].Position
+		commit, err := core.Flush(shares.flushing, lake.Span{After: first.Before(), To: last})
+		if err == nil {
+			receipt = lake.Receipt{Shard: shard, First: first, To: last, Events: int64(n), Books: commit.Books}
+			return h.receipted(ctx, receipt, records[:n], why)
 		}
-		records = records[:decided]
-	}
-	first, last := records[0].Position, records[len(records)-1].Position
-	commit, err := core.Flush(ctx, lake.Span{After: first.Before(), To: last})
-	if err != nil {
-		err = fmt.Errorf("keep events of %s: %w", shard, err)
+		why = errors.Join(why, fmt.Errorf("keep events of %s: %w", shard, err))
 		var undelivered *lake.Undelivered
 		if !errors.As(err, &undelivered) {
+			return 0, receipt, why
+		}
+		// What lies before is delivered, and some of it is once more by this, but
+		// a receipt can hold no part of a flush.
+		shares.flushing = ctx
+		n = whole(records, max(0, slices.IndexFunc(records[:n], func(r lake.Record) bool { return !undelivered.First.After(r.Position) })))
+		if err := core.again(ctx, records[:n]); err != nil {
 			return 0, receipt, errors.Join(why, err)
 		}
-		kept := slices.IndexFunc(records, func(r lake.Record) bool { return !undelivered.First.After(r.Position) })
-		return h.fewer(ctx, shard, records, max(0, kept), errors.Join(why, err))
 	}
-	receipt = lake.Receipt{Shard: shard, First: first, To: last, Events: int64(len(records)), Books: commit.Books}
-	for i := range records {
-		receipt.Time = max(receipt.Time, records[i].Received)
-	}
-	if h.receipts != nil {
-		if err := h.receipts.Record(ctx, receipt); err != nil {
-			return 0, receipt, errors.Join(why, fmt.Errorf("receipt of %s from %s: %w", shard, first, err))
-		}
-	}
-	return len(records), receipt, why
+	return 0, receipt, why
 }
 
-// fewer settles the whole stream records among the first n events, after a
-// failure behind them. Their claims are asked for again and some lines may be
-// delivered twice by it, but a receipt can hold no part of a flush.
-func (h *Handed) fewer(ctx context.Context, shard lake.ShardID, records []lake.Record, n int, why error) (int, lake.Receipt, error) {
-	for n > 0 && within(records, n) {
+// receipted notes what was counted for the records, which are kept.
+func (h *Handed) receipted(ctx context.Context, r lake.Receipt, records []lake.Record, why error) (int, lake.Receipt, error) {
+	for i := range records {
+		r.Time = max(r.Time, records[i].Received)
+	}
+	if h.receipts != nil {
+		if err := h.receipts.Record(ctx, r); err != nil {
+			return 0, r, errors.Join(why, fmt.Errorf("receipt of %s from %s: %w", r.Shard, r.First, err))
+		}
+	}
+	return len(records), r, why
+}
+
+// takeBy takes the records, with a context for the claims and one for what
+// follows on them. It returns how many of them, in whole stream records, were
+// taken and nothing else was.
+func (c *Core) takeBy(claiming, naming context.Context, records []lake.Record) (int, error) {
+	c.read(records)
+	verdicts, why := c.answer(naming, records, c.claim(claiming))
+	if why == nil {
+		return len(records), nil
+	}
+	decided := max(0, slices.Index(verdicts, lake.Pending))
+	n := whole(records, decided)
+	if n < decided {
+		if err := c.again(naming, records[:n]); err != nil {
+			return 0, errors.Join(why, err)
+		}
+	}
+	return n, why
+}
+
+// whole is how many of the first n events make up whole stream records.
+func whole(records []lake.Record, n int) int {
+	for within(records, n) {
 		n--
 	}
-	if n == 0 {
-		return 0, lake.Receipt{}, why
-	}
-	settled, receipt, err := h.Settle(ctx, shard, records[:n])
-	return settled, receipt, errors.Join(why, err)
+	return n
 }
 
 // within reports whether a cut before event n would part a stream record.
