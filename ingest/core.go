@@ -31,6 +31,7 @@ type Core struct {
 	scanners map[lake.SourceID]*transform.Scanner
 	slots    map[slotKey]*slot
 	used     []lake.Name // admitted names in this span
+	beyond   bool        // the caps gave a name of this span another place
 	books    map[lake.Book]*lake.Tally
 	lines    *raw.Buffer
 	refused  quarantine.Buffer
@@ -213,6 +214,7 @@ func (c *Core) slot(ctx context.Context, source lake.SourceID, name lake.Name) (
 	if len(c.slots) >= maxSlots {
 		clear(c.slots)
 	}
+	c.beyond = c.beyond || admitted != name
 	s := &slot{name: admitted}
 	c.slots[key] = s
 	c.used = append(c.used, s.name)
@@ -244,7 +246,7 @@ func (c *Core) Bytes() int64 { return c.lines.Bytes() + c.refused.Bytes() }
 // returns the commit that makes them true. The files are durable; nothing is
 // visible before the ledger has the commit.
 func (c *Core) Flush(ctx context.Context, span lake.Span) (lake.Commit, error) {
-	commit := lake.Commit{Shard: c.shard, Span: span, Types: c.names.undurable(c.used)}
+	commit := lake.Commit{Shard: c.shard, Span: span, Types: c.names.undurable(c.used, c.beyond)}
 	files, err := c.lines.Write(ctx, c.sink, c.shard, span)
 	if err != nil {
 		return lake.Commit{}, err
@@ -273,5 +275,5 @@ func (c *Core) Reset() {
 	c.refused.Reset()
 	clear(c.books)
 	clear(c.slots)
-	c.used = c.used[:0]
+	c.used, c.beyond = c.used[:0], false
 }

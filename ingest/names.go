@@ -1,6 +1,8 @@
 package ingest
 
 import (
+	"cmp"
+	"slices"
 	"sync"
 
 	"github.com/eventlake/lake"
@@ -76,10 +78,25 @@ func (n *Names) place(name lake.Name) (at lake.Name, fresh bool) {
 	return name, true
 }
 
-// undurable returns those of the names that no commit holds yet.
-func (n *Names) undurable(names []lake.Name) (out []lake.Name) {
+// undurable returns those of the names that no commit holds yet, and with all
+// those of the whole set. A commit that holds events of a name beyond the caps
+// holds all names that were there before: were they forgotten by a crash, the
+// name would be admitted, and a copy of its event be put in another place.
+func (n *Names) undurable(names []lake.Name, all bool) (out []lake.Name) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	if all {
+		names = slices.Clone(names)
+		for typ, subtypes := range n.types {
+			for subtype := range subtypes {
+				names = append(names, lake.Name{Type: typ, Subtype: subtype})
+			}
+		}
+		slices.SortFunc(names, func(a, b lake.Name) int {
+			return cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.Subtype, b.Subtype))
+		})
+		names = slices.Compact(names)
+	}
 	for _, name := range names {
 		if !n.durable[name] {
 			out = append(out, name)
