@@ -123,8 +123,8 @@ func (c *Curator) attempt(ctx context.Context, u unit, report *Report) error {
 	if err := b.finish(ctx); err != nil {
 		return errors.Join(err, b.discard(ctx))
 	}
-	if len(b.files) == 0 && t.Snapshot == 0 {
-		return nil // nothing to make a table of
+	if len(b.files) == 0 && t.Snapshot == 0 { // done again and again, it would never end
+		return fmt.Errorf("no event in %d raw files, from %s on, to make the table of: %w", len(files), files[0].Key, lake.ErrCorrupt)
 	}
 	next, err := c.commit(ctx, t, b)
 	if err != nil {

@@ -39,7 +39,7 @@ func (r *Reader) Open(ctx context.Context, f lake.File) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", f.Key, err)
 	}
-	if obj.Size() != f.Bytes {
+	if obj.Size() != f.Bytes && f.Vouched() {
 		return nil, errors.Join(damaged(f, "has %d bytes, the ledger says %d", obj.Size(), f.Bytes), obj.Close())
 	}
 	o := &object{file: f, obj: obj, crc: newCRC(), zips: &r.zips}
@@ -59,7 +59,11 @@ func (r *Reader) unzip(in io.Reader) (*gzip.Reader, error) {
 }
 
 func damaged(f lake.File, format string, args ...any) error {
-	return lake.Errorf(lake.ErrCorrupt, "run: lake verify, then lake doctor", "%s %s", f.Key, fmt.Sprintf(format, args...))
+	hint := "run: lake verify, then lake doctor"
+	if !f.Vouched() {
+		hint = "bring the object's last good version back"
+	}
+	return lake.Errorf(lake.ErrCorrupt, hint, "%s %s", f.Key, fmt.Sprintf(format, args...))
 }
 
 // cached reads lines from memory and gives the memory back at Close.
