@@ -1,6 +1,8 @@
 package iceberg
 
 import (
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/eventlake/lake"
@@ -56,37 +58,58 @@ func checkColumns(path string, cols []lake.Column, seen map[lake.ColumnID]string
 	return nil
 }
 
+// placed is a column and the id of the one it is in, 0 for none.
+type placed struct {
+	lake.Column
+	parent lake.ColumnID
+}
+
+func index(into map[lake.ColumnID]placed, cols []lake.Column, parent lake.ColumnID) {
+	for _, c := range cols {
+		into[c.ID] = placed{c, parent}
+		index(into, c.Fields, c.ID)
+	}
+}
+
 // checkEvolution reports lake.ErrInvalid when files written with the old schema
-// could not be read with the new one: an id that changed its type other than
-// int -> long, or an optional column that became required, or, while old files
-// stay, a new required column.
+// could not be read with the new one, or one day a file would be read as what it
+// is not: an id that was given out before, or that changed its name, its place
+// or, other than int -> long, its type; a last id that goes back; an optional
+// column that became required; or, while old files stay, a column that is gone
+// or a new required one.
 func checkEvolution(old, next lake.Schema, oldFilesStay bool) error {
-	was := map[lake.ColumnID]lake.Column{}
-	var index func([]lake.Column)
-	index = func(cols []lake.Column) {
-		for _, c := range cols {
-			was[c.ID] = c
-			index(c.Fields)
+	if next.LastID < old.LastID {
+		return lake.Errorf(lake.ErrInvalid, "", "the last column id cannot go back from %d to %d: ids would be given out again", old.LastID, next.LastID)
+	}
+	was, now := map[lake.ColumnID]placed{}, map[lake.ColumnID]placed{}
+	index(was, old.Columns, 0)
+	index(now, next.Columns, 0)
+	system := lake.ColumnID(len(lake.SystemColumns()))
+	for _, id := range slices.Sorted(maps.Keys(now)) {
+		c := now[id]
+		o, ok := was[id]
+		_, parentIsOld := was[c.parent]
+		parentIsOld = parentIsOld || c.parent == 0
+		switch {
+		case !ok && id > system && id <= old.LastID:
+			return lake.Errorf(lake.ErrInvalid, "", "new column %s cannot have id %d: ids up to %d were given out before", c.Name, id, old.LastID)
+		case ok && o.Type != c.Type && (o.Type != lake.TypeInt || c.Type != lake.TypeLong):
+			return lake.Errorf(lake.ErrInvalid, "", "column %s (id %d) cannot change from %s to %s", c.Name, id, o.Type, c.Type)
+		case ok && (o.Name != c.Name || o.parent != c.parent):
+			return lake.Errorf(lake.ErrInvalid, "", "column %s (id %d) cannot become %s", o.Name, id, c.Name)
+		case ok && c.Required && !o.Required && oldFilesStay:
+			return lake.Errorf(lake.ErrInvalid, "", "column %s (id %d) cannot become required", c.Name, id)
+		case !ok && c.Required && parentIsOld && oldFilesStay:
+			return lake.Errorf(lake.ErrInvalid, "", "new column %s (id %d) cannot be required: the files there are do not have it", c.Name, id)
 		}
 	}
-	index(old.Columns)
-	var check func(cols []lake.Column, parentIsOld bool) error
-	check = func(cols []lake.Column, parentIsOld bool) error {
-		for _, c := range cols {
-			o, ok := was[c.ID]
-			switch {
-			case ok && o.Type != c.Type && (o.Type != lake.TypeInt || c.Type != lake.TypeLong):
-				return lake.Errorf(lake.ErrInvalid, "", "column %s (id %d) cannot change from %s to %s", c.Name, c.ID, o.Type, c.Type)
-			case ok && c.Required && !o.Required && oldFilesStay:
-				return lake.Errorf(lake.ErrInvalid, "", "column %s (id %d) cannot become required", c.Name, c.ID)
-			case !ok && c.Required && parentIsOld && oldFilesStay:
-				return lake.Errorf(lake.ErrInvalid, "", "new column %s (id %d) cannot be required: the files there are do not have it", c.Name, c.ID)
-			}
-			if err := check(c.Fields, ok); err != nil {
-				return err
-			}
-		}
+	if !oldFilesStay {
 		return nil
 	}
-	return check(next.Columns, true)
+	for _, id := range slices.Sorted(maps.Keys(was)) {
+		if _, ok := now[id]; !ok {
+			return lake.Errorf(lake.ErrInvalid, "", "column %s (id %d) cannot go: files with it stay", was[id].Name, id)
+		}
+	}
+	return nil
 }

@@ -93,6 +93,8 @@ func (c *Catalog) load(ctx context.Context, name lake.TableName, uri string, old
 	if st.table.Schema, err = fromIceberg(meta.CurrentSchema(), meta.Properties()[schemaProperty]); err != nil {
 		return nil, err
 	}
+	// Another engine may have given out ids to columns that are gone again.
+	st.table.Schema.LastID = max(st.table.Schema.LastID, lake.ColumnID(meta.LastColumnID()))
 	if st.table.Consumed, err = consumedOf(meta); err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -89,22 +90,58 @@ func (r *Rebuilder) Tables(ctx context.Context, o RebuildOptions) ([]lake.TableN
 	return []lake.TableName{o.Table}, nil
 }
 
+// schemaTries is how often a table is built when its columns change meanwhile.
+const schemaTries = 3
+
 // Table rebuilds one table: on the side up to what the table has consumed; then
 // show is told the difference; then, with every other writer kept off, what
 // came in meanwhile is added and one table commit swaps the files; a table that
 // is as raw makes it stays as it is, unless Force is set. The lake goes on
-// ingesting all the time. A crash at any point leaves the old table or
-// the new one; side files that no snapshot names are removed by maintenance.
-// Old data files need not be readable.
+// ingesting all the time. When the table's columns changed meanwhile it is built
+// again, the last time with every other writer kept off from the start; show is
+// then told the difference again if it is another one. A crash at any point
+// leaves the old table or the new one; side files that no snapshot names are
+// removed by maintenance. Old data files need not be readable.
 func (r *Rebuilder) Table(ctx context.Context, name lake.TableName, o RebuildOptions, show func(Rebuilt), progress func(done, total int)) (out Rebuilt, err error) {
+	one := *r
+	once := show
+	if show != nil {
+		var shown *Rebuilt
+		once = func(b Rebuilt) {
+			if shown == nil || !reflect.DeepEqual(shown.Difference, b.Difference) || !reflect.DeepEqual(shown.Unreadable, b.Unreadable) {
+				show(b)
+			}
+			shown = &b
+		}
+	}
+	for try := 1; try <= schemaTries; try++ {
+		if try == schemaTries {
+			release, err := r.Exclusive(ctx, name)
+			if err != nil {
+				return out, fmt.Errorf("rebuild %s: %w", name, err)
+			}
+			defer release()
+			one.Exclusive = func(context.Context, lake.TableName) (func(), error) { return func() {}, nil }
+		}
+		var overtaken bool
+		if out, overtaken, err = one.table(ctx, name, o, once, progress); err != nil || !overtaken {
+			return out, err
+		}
+	}
+	return out, lake.Errorf(lake.ErrStale, "run it again when no other engine changes the table's columns", "rebuild %s: its columns changed while it was built, %d times", name, schemaTries)
+}
+
+// table is one try of Table. It reports overtaken, having changed nothing, when
+// the table's columns are not those any more that it built from.
+func (r *Rebuilder) table(ctx context.Context, name lake.TableName, o RebuildOptions, show func(Rebuilt), progress func(done, total int)) (out Rebuilt, overtaken bool, err error) {
 	out.Table = name
 	base, err := r.Catalog.Table(ctx, name)
 	if err != nil {
-		return out, fmt.Errorf("rebuild %s: %w", name, err)
+		return out, false, fmt.Errorf("rebuild %s: %w", name, err)
 	}
 	raws, err := r.rawFiles(ctx, name, o)
 	if err != nil {
-		return out, fmt.Errorf("rebuild %s: %w", name, err)
+		return out, false, fmt.Errorf("rebuild %s: %w", name, err)
 	}
 	c := r.Build
 	c.Table, c.Location, c.Files, c.Progress = name, base.Location, raws, progress
@@ -112,7 +149,7 @@ func (r *Rebuilder) Table(ctx context.Context, name lake.TableName, o RebuildOpt
 	c.Upto, c.Keep, c.Grow = consumed(base), base.Schema, !o.whole()
 	built, err := curate.Build(ctx, c)
 	if err != nil {
-		return out, fmt.Errorf("rebuild %s: %w", name, err)
+		return out, false, fmt.Errorf("rebuild %s: %w", name, err)
 	}
 	keep := false
 	defer func() {
@@ -122,13 +159,13 @@ func (r *Rebuilder) Table(ctx context.Context, name lake.TableName, o RebuildOpt
 	}()
 	out.RawFiles, out.Rows = len(c.Files), built.Rows
 	if err := out.compare(ctx, c.Store, curate.Side{Schema: base.Schema, Files: o.inRange(base.Files)}, &built); err != nil {
-		return out, fmt.Errorf("compare %s: %w", name, err)
+		return out, false, fmt.Errorf("compare %s: %w", name, err)
 	}
 	if show != nil {
 		show(out)
 	}
 	if o.DryRun || out.Same() && !o.Force {
-		return out, nil
+		return out, false, nil
 	}
 	for try := 1; ; try++ {
 		keep, err = r.swap(ctx, name, o, c, &built, &out)
@@ -136,10 +173,13 @@ func (r *Rebuilder) Table(ctx context.Context, name lake.TableName, o RebuildOpt
 			break // stale: a writer that Exclusive does not keep off was faster
 		}
 	}
-	if err != nil {
-		return out, fmt.Errorf("swap %s: %w", name, err)
+	if errors.Is(err, errOvertaken) {
+		return out, true, nil
 	}
-	return out, nil
+	if err != nil {
+		return out, false, fmt.Errorf("swap %s: %w", name, err)
+	}
+	return out, false, nil
 }
 
 // compare fills in the difference. When the old files cannot all be read it
@@ -181,6 +221,10 @@ func unreadable(ctx context.Context, store lake.Store, f lake.DataFile) error {
 	return nil
 }
 
+// errOvertaken says that the table's columns changed while it was built: its new
+// columns and those of the build would have the same ids.
+var errOvertaken = errors.New("the table's columns changed")
+
 // swap adds what came in since built and commits. keep reports whether the
 // built files belong to the table now, or may: after an unknown outcome they
 // must not be deleted.
@@ -193,6 +237,10 @@ func (r *Rebuilder) swap(ctx context.Context, name lake.TableName, o RebuildOpti
 	now, err := r.Catalog.Table(ctx, name)
 	if err != nil {
 		return false, err
+	}
+	// c.Keep is what the table had when it was built.
+	if now.Schema.LastID != c.Keep.LastID || !now.Schema.Equal(&c.Keep) {
+		return false, errOvertaken
 	}
 	if c.Files, err = r.rawFiles(ctx, name, o); err != nil {
 		return false, err

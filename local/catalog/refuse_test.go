@@ -57,6 +57,23 @@ func TestCommitRefuses(t *testing.T) {
 		"a new required column": func(c *lake.TableCommit) {
 			c.Schema.Columns, c.Schema.LastID = append(c.Schema.Columns, lake.Column{ID: 21, Name: "x", Type: lake.TypeInt, Required: true}), 21
 		},
+		"a column that is gone": func(c *lake.TableCommit) {
+			c.Schema.Columns = slices.DeleteFunc(c.Schema.Columns, func(c lake.Column) bool { return c.Name == "amount" })
+		},
+		"a field that is gone":    func(c *lake.TableCommit) { c.Schema.Column("user").Fields = nil },
+		"another name":            func(c *lake.TableCommit) { c.Schema.Column("amount").Name = "price" },
+		"another name of a field": func(c *lake.TableCommit) { c.Schema.Column("user").Fields[0].Name = "nick" },
+		"a field that moves out": func(c *lake.TableCommit) {
+			u := c.Schema.Column("user")
+			c.Schema.Columns, u.Fields = append(c.Schema.Columns, u.Fields[0]), nil
+		},
+		"an id given out before": func(c *lake.TableCommit) {
+			c.Schema.Columns = append(c.Schema.Columns, lake.Column{ID: 15, Name: "late", Type: lake.TypeInt})
+		},
+		"a last id that goes back": func(c *lake.TableCommit) {
+			c.Schema.Columns, c.Schema.LastID = slices.DeleteFunc(c.Schema.Columns, func(c lake.Column) bool { return c.ID == 20 }), 19
+			c.Remove = base.Files
+		},
 		"a list without element": func(c *lake.TableCommit) {
 			c.Schema.Columns, c.Schema.LastID = append(c.Schema.Columns, lake.Column{ID: 21, Name: "x", Type: lake.TypeList}), 21
 		},
