@@ -33,6 +33,28 @@ func (k Key) Validate() error {
 	return nil
 }
 
+// Named returns an error whose text names the object: err itself when it does
+// already, so that a name that several layers know is said once. nil stays nil.
+func (k Key) Named(err error) error {
+	if err == nil || strings.Contains(err.Error(), string(k)) {
+		return err
+	}
+	return fmt.Errorf("%s: %w", k, err)
+}
+
+// Reason is the text of an error about the object without what begins it and
+// says so ("open KEY: "), for messages that have named the object before.
+func (k Key) Reason(err error) string {
+	text := err.Error()
+	for {
+		words, rest, ok := strings.Cut(text, string(k))
+		if !ok || strings.Contains(words, ":") {
+			return text
+		}
+		text = strings.TrimLeft(rest, ": ")
+	}
+}
+
 // ValidElement reports whether e may stand between the slashes of a Key.
 func ValidElement(e string) bool {
 	if e == "" || len(e) > maxElement || e[0] == '.' {

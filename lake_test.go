@@ -140,3 +140,27 @@ func TestSleepEndsWithTheContext(t *testing.T) {
 		}
 	}
 }
+
+func TestAnErrorNamesItsObjectOnce(t *testing.T) {
+	const key = lake.Key("raw/a.gz")
+	for text, want := range map[string][2]string{ // Named and Reason
+		"not found":                                    {"raw/a.gz: not found", "not found"},
+		"open raw/a.gz: not found":                     {"open raw/a.gz: not found", "not found"},
+		"raw/a.gz has 3 bytes: corrupt":                {"raw/a.gz has 3 bytes: corrupt", "has 3 bytes: corrupt"},
+		"data file raw/a.gz: open raw/a.gz: not found": {"data file raw/a.gz: open raw/a.gz: not found", "not found"},
+		"create b: open raw/a.gz: not found":           {"create b: open raw/a.gz: not found", "create b: open raw/a.gz: not found"},
+	} {
+		if got := key.Named(errors.New(text)).Error(); got != want[0] {
+			t.Errorf("named: %q, want %q", got, want[0])
+		}
+		if got := key.Reason(errors.New(text)); got != want[1] {
+			t.Errorf("reason: %q, want %q", got, want[1])
+		}
+	}
+	if err := key.Named(nil); err != nil {
+		t.Error(err)
+	}
+	if err := key.Named(lake.ErrCorrupt); !errors.Is(err, lake.ErrCorrupt) {
+		t.Error(err)
+	}
+}

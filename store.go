@@ -6,7 +6,8 @@ import (
 	"iter"
 )
 
-// Store keeps immutable objects.
+// Store keeps immutable objects. Its errors, and those of its objects, name the
+// object.
 type Store interface {
 	// Create writes an object whole or not at all; it is durable and visible
 	// when Create returns nil. When the key exists already with the same bytes

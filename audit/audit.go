@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"strings"
 
 	"github.com/eventlake/lake"
 	"github.com/eventlake/lake/raw"
@@ -146,7 +147,8 @@ func (a *auditor) open(ctx context.Context) (err error) {
 		t, err := a.Catalog.Table(ctx, name)
 		if errors.Is(err, lake.ErrCorrupt) || errors.Is(err, lake.ErrInvalid) {
 			a.unread[name] = true
-			a.report.problem("table "+string(name), "its rows are not compared: %v", err)
+			where := "table " + string(name)
+			a.report.problem(where, "its rows are not compared: %s", strings.TrimPrefix(err.Error(), where+": "))
 			continue
 		}
 		if err != nil {

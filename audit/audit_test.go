@@ -192,6 +192,11 @@ func TestWhatIsWrongIsNamed(t *testing.T) {
 			if r.OK() || !strings.Contains(fmt.Sprint(r.Problems), c.want) {
 				t.Errorf("%+v", r.Problems)
 			}
+			for _, p := range r.Problems {
+				if strings.Contains(p.What, p.Where) || strings.Contains(p.What, "\n") {
+					t.Errorf("%s is named again, or there is a line too many: %q", p.Where, p.What)
+				}
+			}
 		})
 	}
 }

@@ -21,7 +21,7 @@ func (a *auditor) rawFiles(ctx context.Context) error {
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			a.report.problem(string(f.Key), "%v", err)
+			a.unreadable(f, err)
 		} else if n != f.Events {
 			a.report.problem(string(f.Key), "holds %d events, the ledger says %d", n, f.Events)
 		}
@@ -29,6 +29,11 @@ func (a *auditor) rawFiles(ctx context.Context) error {
 		a.progress(string(f.Key))
 	}
 	return nil
+}
+
+// unreadable notes a raw or quarantine file that is missing or damaged.
+func (a *auditor) unreadable(f lake.File, err error) {
+	a.report.problem(string(f.Key), "%s; restore it from a back-up, or move it away, stop the lake and run: lake doctor", f.Key.Reason(err))
 }
 
 func (a *auditor) rawFile(ctx context.Context, f lake.File) (n int64, err error) {
@@ -62,12 +67,14 @@ func (a *auditor) quarantineFiles(ctx context.Context) error {
 	for f := range a.journal.Files(lake.KindQuarantine) {
 		a.report.QuarantineFiles++
 		var n int64
+		whole := true
 		for e, err := range quarantine.Entries(ctx, a.Lines, f) {
 			if err != nil {
 				if ctx.Err() != nil {
 					return ctx.Err()
 				}
-				a.report.problem(string(f.Key), "%v", err)
+				a.unreadable(f, err)
+				whole = false
 				break
 			}
 			n++
@@ -78,7 +85,7 @@ func (a *auditor) quarantineFiles(ctx context.Context) error {
 			}
 			a.recount(lake.Book{Source: e.Source, Type: e.Type, Hour: received.Hour()}).Quarantined++
 		}
-		if n != f.Events {
+		if whole && n != f.Events {
 			a.report.problem(string(f.Key), "holds %d entries, the ledger says %d", n, f.Events)
 		}
 		a.progress(string(f.Key))

@@ -40,7 +40,7 @@ func (a *auditor) olderFile(ctx context.Context, f lake.DataFile) error {
 			return ctx.Err()
 		}
 		if !errors.Is(err, lake.ErrNotFound) {
-			a.report.problem(string(f.Key), "%v; no current row is in it", err)
+			a.report.problem(string(f.Key), "%s; no current row is in it", f.Key.Reason(err))
 		}
 		break
 	}

@@ -154,7 +154,7 @@ func (p *part) store(ctx context.Context, b *builder) (lake.DataFile, error) {
 		_, err := w.Write(p.data.Bytes())
 		return err
 	}); err != nil {
-		return lake.DataFile{}, fmt.Errorf("write %s: %w", key, err)
+		return lake.DataFile{}, err
 	}
 	p.data = bytes.Buffer{}
 	if b.lateAfter == 0 { // the next cycle asks for them

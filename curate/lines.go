@@ -3,7 +3,6 @@ package curate
 import (
 	"bytes"
 	"context"
-	"fmt"
 
 	"github.com/eventlake/lake"
 	"github.com/eventlake/lake/raw"
@@ -17,11 +16,11 @@ var newline = []byte{'\n'}
 func eachLine(ctx context.Context, lines Lines, f lake.File, fn func([]byte) error) (err error) {
 	r, err := lines.Open(ctx, f)
 	if err != nil {
-		return fmt.Errorf("raw file %s: %w", f.Key, err)
+		return err
 	}
 	defer func() {
-		if cerr := r.Close(); err == nil && cerr != nil {
-			err = fmt.Errorf("raw file %s: %w", f.Key, cerr)
+		if cerr := r.Close(); err == nil {
+			err = f.Key.Named(cerr)
 		}
 	}()
 	count := int64(0)
@@ -48,8 +47,5 @@ func eachLine(ctx context.Context, lines Lines, f lake.File, fn func([]byte) err
 		err = lake.Errorf(lake.ErrCorrupt, "run: lake verify, then lake doctor",
 			"has %d events, the ledger says %d", count, f.Events)
 	}
-	if err != nil {
-		return fmt.Errorf("raw file %s: %w", f.Key, err)
-	}
-	return nil
+	return f.Key.Named(err)
 }

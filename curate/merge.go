@@ -66,11 +66,11 @@ func (m *merger) run(ctx context.Context) (err error) {
 	for _, f := range m.files {
 		obj, err := m.config.Store.Open(ctx, f.Key)
 		if err != nil {
-			return fmt.Errorf("data file %s: %w", f.Key, err)
+			return err
 		}
 		objects = append(objects, obj)
 		if err := m.addSource(f, obj); err != nil {
-			return fmt.Errorf("data file %s: %w", f.Key, err)
+			return f.Key.Named(err)
 		}
 	}
 	m.chooseColumns()
@@ -221,7 +221,7 @@ func (m *merger) writeFile(ctx context.Context, rows []rowRef) error {
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("write %s: %w", key, err)
+		return err
 	}
 	if m.config.LateAfter == 0 {
 		m.filters.put(filter)

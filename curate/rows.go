@@ -95,14 +95,9 @@ func withFile(ctx context.Context, store lake.Store, f lake.DataFile, fn func(*p
 func withObject(ctx context.Context, store lake.Store, f lake.DataFile, fn func(lake.Object) error) (err error) {
 	obj, err := store.Open(ctx, f.Key)
 	if err != nil {
-		return fmt.Errorf("data file %s: %w", f.Key, err)
+		return err
 	}
-	defer func() {
-		err = errors.Join(err, obj.Close())
-		if err != nil {
-			err = fmt.Errorf("data file %s: %w", f.Key, err)
-		}
-	}()
+	defer func() { err = f.Key.Named(errors.Join(err, obj.Close())) }()
 	if obj.Size() != f.Bytes {
 		return fmt.Errorf("%d bytes, the catalog says %d: %w", obj.Size(), f.Bytes, lake.ErrCorrupt)
 	}

@@ -61,7 +61,7 @@ func (r *Retrier) Retry(ctx context.Context, filter Filter) (Retried, error) {
 	var done Retried
 	for f := range journal.Files(lake.KindQuarantine) {
 		if err := r.file(ctx, f, filter, &done); err != nil {
-			return done, fmt.Errorf("retry %s: %w", f.Key, err)
+			return done, fmt.Errorf("retry: %w", f.Key.Named(err))
 		}
 	}
 	return done, nil

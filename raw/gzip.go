@@ -19,24 +19,10 @@ import (
 type Compressor struct {
 	store   lake.Store
 	level   int
-	shared  bool
 	writers sync.Pool
 }
 
-// NewSharedCompressor is NewCompressor for a store in which other processes
-// write too. An object that is in the way may be one that another process has
-// committed: one that had the span before, by other settings, or has taken it
-// over. So it stays, and what is written gets a name beside it.
-func NewSharedCompressor(store lake.Store, level int) (*Compressor, error) {
-	c, err := NewCompressor(store, level)
-	if err == nil {
-		c.shared = true
-	}
-	return c, err
-}
-
-// NewCompressor returns a Compressor for gzip level 1 (fastest) to 9, in a
-// store that no other process writes to.
+// NewCompressor returns a Compressor for gzip level 1 (fastest) to 9.
 func NewCompressor(store lake.Store, level int) (*Compressor, error) {
 	if _, err := gzip.NewWriterLevel(io.Discard, level); err != nil {
 		return nil, lake.Errorf(lake.ErrInvalid, "use 1 (fastest) to 9 (smallest)", "gzip level %d", level)
@@ -46,15 +32,12 @@ func NewCompressor(store lake.Store, level int) (*Compressor, error) {
 
 // Create stores the lines as one gzip member and returns the object with its
 // key. The same lines again are the same object. An object of that key with
-// other bytes is replaced: the caller names only objects that no commit names
-// yet, so it is the leftover of a try that a crash ended. In a shared store
-// nobody can know that: there the new object has another key, which tells its
-// bytes.
+// other bytes is never replaced, as nobody can know that no commit names it:
+// another process may have committed it, or on a file system that does not tell
+// case apart it is that of another partition. Then the new object has another
+// key, which tells its bytes; a leftover in the way is left to the Sweeper.
 func (c *Compressor) Create(ctx context.Context, key lake.Key, lines []byte) (lake.Info, error) {
 	write := func(w io.Writer) error { return c.zip(w, lines) }
-	if !c.shared {
-		return createOver(ctx, c.store, key, write)
-	}
 	info, err := c.store.Create(ctx, key, write)
 	if isExists(err) {
 		sum := xxh3.New()
@@ -63,10 +46,7 @@ func (c *Compressor) Create(ctx context.Context, key lake.Key, lines []byte) (la
 		}
 		info, err = c.store.Create(ctx, beside(key, sum.Sum64()), write)
 	}
-	if err != nil {
-		return lake.Info{}, fmt.Errorf("write %s: %w", key, err)
-	}
-	return info, nil
+	return info, err
 }
 
 // beside names an object whose place is taken: its sum behind the first word
@@ -91,20 +71,4 @@ func (c *Compressor) zip(w io.Writer, lines []byte) error {
 		return err
 	}
 	return zw.Close()
-}
-
-// createOver is Store.Create for a key that only an uncommitted leftover can
-// occupy.
-func createOver(ctx context.Context, store lake.Store, key lake.Key, write func(io.Writer) error) (lake.Info, error) {
-	info, err := store.Create(ctx, key, write)
-	if isExists(err) {
-		if err := store.Delete(ctx, key); err != nil {
-			return lake.Info{}, fmt.Errorf("replace leftover %s: %w", key, err)
-		}
-		info, err = store.Create(ctx, key, write)
-	}
-	if err != nil {
-		return lake.Info{}, fmt.Errorf("write %s: %w", key, err)
-	}
-	return info, nil
 }

@@ -28,13 +28,14 @@ func BufferSize(f lake.File) int { return int(min(max(f.Bytes*unpacked, smallRea
 const maxLine = 7 * lake.MaxBody
 
 // EachLine opens a file and gives every line with its newline, until each
-// returns an error. The line is valid until each returns.
+// returns an error. The line is valid until each returns. All errors name the
+// file.
 func (r *Reader) EachLine(ctx context.Context, f lake.File, each func(line []byte) error) (err error) {
 	in, err := r.Open(ctx, f)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, in.Close()) }()
+	defer func() { err = f.Key.Named(errors.Join(err, in.Close())) }()
 	return Lines(in, BufferSize(f), each)
 }
 

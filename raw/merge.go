@@ -168,8 +168,7 @@ func mergeFiles(ctx context.Context, store lake.Store, group []lake.File) (f lak
 	}
 	f.Key = lake.Key(Root + f.Partition.Dir() + "/" + SpanName(mergedPrefix(group), f.Shard, f.Span) + ".ndjson.gz")
 	unread = -1
-	// Not createOver: were the key that of a live file, it would be gone with the
-	// first crash. A leftover of the same merge has the same bytes.
+	// A leftover of the same merge has the same bytes.
 	info, err := store.Create(ctx, f.Key, func(w io.Writer) error {
 		unread = -1 // a store may try more than once
 		out := &writing{w: w}

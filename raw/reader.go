@@ -28,7 +28,7 @@ func NewReader(store lake.Store, cache *Cache) *Reader { return &Reader{store: s
 
 // Open returns the uncompressed lines of a file. The object's size and CRC are
 // checked against the file entry on the way: where they differ, reading ends
-// in ErrCorrupt instead of io.EOF, naming the file.
+// in ErrCorrupt instead of io.EOF. All errors name the file.
 func (r *Reader) Open(ctx context.Context, f lake.File) (io.ReadCloser, error) {
 	if r.cache != nil {
 		if lines, ok := r.cache.take(f.Key); ok {
@@ -37,7 +37,7 @@ func (r *Reader) Open(ctx context.Context, f lake.File) (io.ReadCloser, error) {
 	}
 	obj, err := r.store.Open(ctx, f.Key)
 	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", f.Key, err)
+		return nil, err
 	}
 	if obj.Size() != f.Bytes && f.Vouched() {
 		return nil, errors.Join(damaged(f, "has %d bytes, the ledger says %d", obj.Size(), f.Bytes), obj.Close())
@@ -124,7 +124,11 @@ func (o *object) Close() error {
 	if o.zip == nil {
 		return nil
 	}
-	err := errors.Join(o.zip.Close(), o.obj.Close())
+	err := o.zip.Close()
+	if o.end != nil {
+		err = nil // reading has said it
+	}
+	err = errors.Join(err, o.obj.Close())
 	o.zips.Put(o.zip)
 	o.zip, o.end = nil, fmt.Errorf("read %s: %w", o.file.Key, fs.ErrClosed)
 	return err

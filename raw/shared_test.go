@@ -17,7 +17,7 @@ func TestAWriterLeavesTheObjectsOfOthersAlone(t *testing.T) {
 	lines := strings.Repeat(plain+"\n", 50)
 	write := func(level int) lake.File {
 		t.Helper()
-		gz, err := raw.NewSharedCompressor(store, level)
+		gz, err := raw.NewCompressor(store, level)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -45,17 +45,21 @@ func TestAWriterLeavesTheObjectsOfOthersAlone(t *testing.T) {
 	}
 }
 
-// An owner of the whole store clears what a crash has left.
-func TestAWriterAloneReplacesALeftover(t *testing.T) {
+// What has a name may be data, so a leftover is not replaced either.
+func TestAnObjectInTheWayStays(t *testing.T) {
 	k := newKit(t)
 	const key = "raw/event_type=a/event_subtype=b/year=2026/month=01/day=01/part-shard-000-000000000000-000000000005.ndjson.gz"
-	for _, lines := range []string{"1\n", "2\n"} {
+	for _, lines := range []string{"1\n", "2\n", "1\n", "2\n"} {
 		info, err := k.gzip.Create(t.Context(), key, []byte(lines))
-		if err != nil || info.Key != key {
+		if err != nil || (info.Key == key) != (lines == "1\n") {
 			t.Fatal(info, err)
 		}
+		f := lake.File{Key: info.Key, Bytes: info.Bytes, CRC: info.CRC}
+		if got, err := readAll(t.Context(), raw.NewReader(k.store, nil), f); err != nil || got != lines {
+			t.Errorf("%s has %q, %v", f.Key, got, err)
+		}
 	}
-	if _, err := raw.NewSharedCompressor(k.store, 10); !errors.Is(err, lake.ErrInvalid) {
+	if _, err := raw.NewCompressor(k.store, 10); !errors.Is(err, lake.ErrInvalid) {
 		t.Errorf("gzip level 10: %v", err)
 	}
 }

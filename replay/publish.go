@@ -54,7 +54,7 @@ func Publish(ctx context.Context, lines *raw.Reader, files []lake.File, r Range,
 			err = p.flush(ctx)
 		}
 		if err != nil {
-			return p.done, fmt.Errorf("replay %s: %w", f.Key, err)
+			return p.done, fmt.Errorf("replay: %w", f.Key.Named(err))
 		}
 		p.done.Files++
 		if progress != nil {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
-	"strings"
 
 	"github.com/eventlake/lake"
 	"github.com/eventlake/lake/curate"
@@ -201,7 +200,7 @@ func (out *Rebuilt) compare(ctx context.Context, store lake.Store, old curate.Si
 			readable = append(readable, f)
 			continue
 		}
-		out.Unreadable = append(out.Unreadable, Unreadable{f, strings.TrimPrefix(why.Error(), "data file "+string(f.Key)+": ")})
+		out.Unreadable = append(out.Unreadable, Unreadable{f, f.Key.Reason(why)})
 	}
 	if len(out.Unreadable) == 0 {
 		return err // it was not for a file of the table

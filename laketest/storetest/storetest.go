@@ -113,6 +113,15 @@ func (f *life) absent(key lake.Key) {
 	if !errors.Is(err, lake.ErrNotFound) {
 		f.t.Fatalf("open %s: %v", key, err)
 	}
+	f.named(key, err)
+}
+
+// named wants an error to name the object.
+func (f *life) named(key lake.Key, err error) {
+	f.t.Helper()
+	if !strings.Contains(err.Error(), " "+string(key)+":") {
+		f.t.Errorf("%s is not named: %v", key, err)
+	}
 }
 
 func (f *life) list(prefix lake.Key, want ...lake.Key) {
@@ -229,14 +238,16 @@ func sameBytes(f *life) {
 }
 
 func otherBytes(f *life) {
-	f.create("k", "first")
+	f.create("key", "first")
 	for _, other := range []string{"other", "longer than first", ""} {
-		if _, err := f.s.Create(f.t.Context(), "k", writing([]byte(other))); !errors.Is(err, lake.ErrExists) {
+		_, err := f.s.Create(f.t.Context(), "key", writing([]byte(other)))
+		if !errors.Is(err, lake.ErrExists) {
 			f.t.Fatalf("create: %v", err)
 		}
+		f.named("key", err)
 	}
-	f.read("k", "first")
-	f.list("", "k")
+	f.read("key", "first")
+	f.list("", "key")
 }
 
 func notBeforeWhole(f *life) {

@@ -9,7 +9,9 @@ import (
 	"fmt"
 	"hash/maphash"
 	"io"
+	"io/fs"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -26,7 +28,8 @@ type Store struct {
 	temp atomic.Uint64 // numbers temporary files, so that writers of one key do not meet
 	dirs dirs
 	seed maphash.Seed
-	// publish serialises the look at the name and the rename, per key.
+	// publish serialises the look at the name and the rename, per path; keys that
+	// only case tells apart may have one path.
 	publish [64]sync.Mutex
 }
 
@@ -78,7 +81,7 @@ func (s *Store) create(key lake.Key, write func(io.Writer) error) (info lake.Inf
 	}
 	info = lake.Info{Key: key, Bytes: sum.bytes, CRC: sum.crc}
 
-	lock := &s.publish[maphash.String(s.seed, string(key))%uint64(len(s.publish))]
+	lock := &s.publish[maphash.String(s.seed, strings.ToLower(string(key)))%uint64(len(s.publish))]
 	lock.Lock()
 	defer lock.Unlock()
 	switch same, err := s.same(path, info); {
@@ -156,7 +159,7 @@ func (s *Store) Open(ctx context.Context, key lake.Key) (lake.Object, error) {
 		return nil, fmt.Errorf("open %s: %w", key, lake.ErrNotFound)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", key, err)
+		return nil, fmt.Errorf("open %s: %w", key, unnamed(err))
 	}
 	size, err := f.Size()
 	if err == nil {
@@ -166,9 +169,19 @@ func (s *Store) Open(ctx context.Context, key lake.Key) (lake.Object, error) {
 		}
 	}
 	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("open %s: %w", key, errors.Join(err, f.Close()))
+		return nil, fmt.Errorf("open %s: %w", key, errors.Join(unnamed(err), f.Close()))
 	}
 	return &object{f, size}, nil
+}
+
+// unnamed takes the path off an error of the file system: the key names the
+// object.
+func unnamed(err error) error {
+	var named *fs.PathError
+	if errors.As(err, &named) {
+		return named.Err
+	}
+	return err
 }
 
 // noObject says that there is no file at a path, though there may be a
@@ -188,7 +201,7 @@ func (s *Store) Delete(ctx context.Context, key lake.Key) error {
 	}
 	path := s.path(key)
 	if err := s.remove(path); err != nil {
-		return fmt.Errorf("delete %s: %w", key, err)
+		return fmt.Errorf("delete %s: %w", key, unnamed(err))
 	}
 	s.dirs.prune(s.root, filepath.Dir(path))
 	return nil

@@ -231,3 +231,32 @@ func BenchmarkFlush(b *testing.B) {
 		})
 	}
 }
+
+// TestAnErrorNamesTheObjectOnce: by its key, and not by its path in the file
+// system as well.
+func TestAnErrorNamesTheObjectOnce(t *testing.T) {
+	for what, do := range map[string]func(*store.Store) error{
+		"a missing object": func(s *store.Store) error {
+			_, err := s.Open(t.Context(), "raw/missing")
+			return err
+		},
+		"a disk that fails": func(s *store.Store) error { return s.Delete(t.Context(), "raw/there") },
+		"other bytes": func(s *store.Store) error {
+			_, err := s.Create(t.Context(), "raw/there", text("other"))
+			return err
+		},
+	} {
+		fsys := crashfs.New(1)
+		s := store.New(fsys, "data")
+		if _, err := s.Create(t.Context(), "raw/there", text("x")); err != nil {
+			t.Fatal(err)
+		}
+		if what == "a disk that fails" {
+			fsys.Inject(crashfs.Fault{N: fsys.Ops() + 1})
+		}
+		err := do(s)
+		if err == nil || strings.Count(err.Error(), "raw/") != 1 {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}

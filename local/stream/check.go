@@ -27,11 +27,31 @@ type Problem struct {
 
 // String is one line for people.
 func (p Problem) String() string {
-	s := fmt.Sprintf("%s, byte %d: %s", p.Path, p.Offset, p.Detail)
+	s := p.Path
+	if p.Offset > 0 {
+		s += fmt.Sprintf(", byte %d", p.Offset)
+	}
+	s += ": " + p.Detail
 	if !p.Lost.Empty() {
 		s += fmt.Sprintf("; positions %s cannot be read", p.Lost)
 	}
 	return s
+}
+
+// unreadable is the problem of a file of which nothing can be believed.
+func unreadable(id lake.ShardID, path string, err error) Problem {
+	p := Problem{Shard: id, Path: path, Detail: err.Error()}
+	var h *lake.Hinted
+	if errors.As(err, &h) {
+		p.Detail = h.What
+	}
+	for _, named := range []string{path + ", byte 0: ", path + ": "} {
+		p.Detail = strings.TrimPrefix(p.Detail, named)
+	}
+	if disk.IsNotExist(err) {
+		p.Detail = "the file is missing"
+	}
+	return p
 }
 
 // Checked is what Check has seen.
@@ -56,7 +76,7 @@ func Check(ctx context.Context, fsys disk.FS, dir string, fn func(Problem)) (Che
 	done := newChecked()
 	m, err := readMeta(fsys, dir)
 	if errors.Is(err, lake.ErrCorrupt) || disk.IsNotExist(err) {
-		fn(Problem{Path: filepath.Join(dir, metaName), Detail: err.Error()})
+		fn(unreadable("", filepath.Join(dir, metaName), err))
 		if m, err = guessMeta(fsys, dir, 0); disk.IsNotExist(err) {
 			return done, nil
 		}
@@ -79,7 +99,7 @@ func Check(ctx context.Context, fsys disk.FS, dir string, fn func(Problem)) (Che
 func checkEnds(fsys disk.FS, dir string, shards int, done *Checked, fn func(Problem)) error {
 	saved, err := readEnds(fsys, dir)
 	if errors.Is(err, lake.ErrCorrupt) {
-		fn(Problem{Path: filepath.Join(dir, endsName), Detail: err.Error()})
+		fn(unreadable("", filepath.Join(dir, endsName), err))
 		return nil
 	}
 	if err != nil {
@@ -147,8 +167,7 @@ func checkShard(ctx context.Context, fsys disk.FS, dir string, n int, salt uint6
 		p := Problem{Shard: id, Path: g.path}
 		switch err := readHeader(fsys, g, n, salt); {
 		case errors.Is(err, lake.ErrCorrupt):
-			p.Detail = err.Error()
-			fn(p)
+			fn(unreadable(id, g.path, err))
 		case err != nil:
 			return err
 		case i > 0 && g.prev != segments[i-1].first:
@@ -196,7 +215,7 @@ func checkConsumers(fsys disk.FS, dir string, last map[lake.ShardID]lake.Positio
 		var c savedConsumer
 		switch err := readJSON(fsys, path, consumerHint, &c); {
 		case errors.Is(err, lake.ErrCorrupt):
-			fn(Problem{Path: path, Detail: err.Error()})
+			fn(unreadable("", path, err))
 		case err != nil:
 			return err
 		}

@@ -124,6 +124,11 @@ func TestDamageIsFoundWhereverItIs(t *testing.T) {
 			}
 
 			problems := check(t, fsys)
+			for _, p := range problems {
+				if text := p.String(); strings.Count(text, p.Path) != 1 || strings.Contains(text, "byte 0") {
+					t.Errorf("not named once: %s", text)
+				}
+			}
 			if !slices.ContainsFunc(problems, func(p stream.Problem) bool { return p.Path == tt.path && !p.Harmless }) {
 				t.Errorf("check found %v", problems)
 			}

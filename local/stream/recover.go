@@ -23,8 +23,7 @@ func (sh *shard) open() error {
 		return err
 	}
 	if len(segments) == 0 {
-		return lake.Errorf(lake.ErrCorrupt, "restore the directory from a backup, or start with an empty data directory",
-			"%s has no segments", sh.dir)
+		return lake.Errorf(lake.ErrCorrupt, damageHint, "%s has no segments", sh.dir)
 	}
 	for i, g := range segments {
 		if err := readHeader(fsys, g, sh.number, sh.stream.meta.Salt); err != nil {

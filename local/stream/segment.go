@@ -74,7 +74,7 @@ func createSegment(fsys disk.FS, path string, h header, frame []byte) error {
 	})
 }
 
-const damageHint = "stop the lake and run: lake doctor; it lists what is damaged and can put a marked gap in its place"
+const damageHint = "stop the lake and run: lake doctor; it lists what is damaged or missing and can put a marked gap in its place"
 
 // damaged is the error for bytes of a file that do not check.
 func damaged(path string, offset int64, format string, args ...any) error {
