@@ -21,10 +21,11 @@ type sealJob struct {
 	horizon  uint32
 	done     chan struct{} // closed when it has ended
 	err      error         // ErrFull: to be tried again; set before done
-	retry    time.Time     // not before
 }
 
-// retryAfter is how long sealing waits for room on the disk.
+// retryAfter is how long sealing waits for room on the disk before it tries
+// again. It does so by itself: when too many claims wait for it, claims are
+// refused, and then no commit comes either.
 const retryAfter = 10 * time.Second
 
 // sealIfDue begins sealing when the claims in memory or the log have grown
@@ -35,7 +36,7 @@ func (l *Ledger) sealIfDue() {
 		return
 	}
 	if l.job != nil {
-		if !l.sealAgain() {
+		if !l.sealEnded() {
 			return
 		}
 		if !l.sealDue() {
@@ -64,20 +65,41 @@ func (l *Ledger) sealDue() bool {
 		l.tail+l.segment.size.Load() >= max(l.options.SegmentBytes, 2*l.snapshotBytes)
 }
 
-// sealAgain waits for the job that runs, or starts one again that found no
-// room and whose time has come. It reports whether there is no job any more.
-func (l *Ledger) sealAgain() bool {
+// sealEnded waits for the job that runs and reports whether there is none any
+// more: one that found no room stays. commitMu is held.
+func (l *Ledger) sealEnded() bool {
 	<-l.job.done
 	if l.job.err == nil {
 		l.job = nil
 		return true
 	}
-	if !isFull(l.job.err) || time.Now().Before(l.job.retry) {
-		return false
+	if l.options.inline && isFull(l.job.err) {
+		l.sealAgain()
 	}
+	return false
+}
+
+// sealAgain starts the job again, which found no room. commitMu is held.
+func (l *Ledger) sealAgain() {
 	l.job.done, l.job.err = make(chan struct{}), nil
 	l.startSeal()
-	return false
+}
+
+// sealLater starts the job again when it is time to. Until then the job is the
+// ledger's: no other begins before it has ended well.
+func (l *Ledger) sealLater() {
+	wait := time.NewTimer(retryAfter)
+	defer wait.Stop()
+	select {
+	case <-l.ctx.Done():
+		return
+	case <-wait.C:
+	}
+	l.commitMu.Lock()
+	defer l.commitMu.Unlock()
+	if l.ctx.Err() == nil {
+		l.sealAgain()
+	}
 }
 
 // rotate ends the log's segment and takes the table away for sealing.
@@ -138,13 +160,13 @@ func (l *Ledger) seal(job *sealJob) {
 	default:
 		l.fail(fmt.Errorf("seal claims: %w", err))
 	}
-	job.err, job.retry = err, time.Now().Add(retryAfter)
-	if l.options.inline {
-		job.retry = time.Time{}
-	}
+	job.err = err
 	close(job.done)
-	if err == nil {
+	switch {
+	case err == nil:
 		l.wakeMerger()
+	case isFull(err) && !l.options.inline:
+		l.workers.Go(l.sealLater)
 	}
 }
 
