@@ -302,6 +302,7 @@ func (r *fileReader) join(ctx context.Context, files []found, gz *raw.Compressor
 	}
 	out.Prefix = fmt.Sprintf("restored%d", len(lines))
 	out.key = lake.Key(path.Dir(string(out.key)) + "/" + raw.SpanName(out.Prefix, out.Shard, out.Span) + ".ndjson.gz")
-	_, err := gz.Create(ctx, out.key, text)
+	info, err := gz.Create(ctx, out.key, text)
+	out.key = info.Key // beside another, when the one before has that name
 	return out, err
 }

@@ -76,7 +76,7 @@ func (c *Cloud) Gzip() (*raw.Compressor, error) {
 	if err != nil {
 		return nil, err
 	}
-	return raw.NewSharedCompressor(store, c.Config.Raw.Level)
+	return raw.NewCompressor(store, c.Config.Raw.Level)
 }
 
 // sink is Firehose, or the bucket itself.

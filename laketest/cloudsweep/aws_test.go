@@ -51,7 +51,7 @@ func newAccount(seed uint64) (*account, error) {
 	}
 	a.begun = a.now
 	var err error
-	a.gzip, err = raw.NewSharedCompressor(a.store, 1)
+	a.gzip, err = raw.NewCompressor(a.store, 1)
 	return a, err
 }
 
