@@ -14,7 +14,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
+	"net/url"
 	"sync"
 
 	"github.com/eventlake/lake"
@@ -145,7 +147,8 @@ type Client struct {
 	HTTP  *http.Client
 }
 
-// Do is Ops.Do in the other process.
+// Do is Ops.Do in the other process, which stops the operation when the context
+// ends. ErrClosed when that process goes away before its answer is complete.
 func (c Client) Do(ctx context.Context, name string, args any, progress func(json.RawMessage), result any) (err error) {
 	body, err := json.Marshal(args)
 	if err != nil {
@@ -158,25 +161,21 @@ func (c Client) Do(ctx context.Context, name string, args any, progress func(jso
 	req.Header.Set("Authorization", "Bearer "+c.Token)
 	resp, err := c.HTTP.Do(req)
 	if err != nil {
-		return fmt.Errorf("reach the running lake: %w", err)
+		return c.lost(ctx, err)
 	}
 	defer func() { err = errors.Join(err, resp.Body.Close()) }()
 	if resp.StatusCode != http.StatusOK {
 		text, err := io.ReadAll(io.LimitReader(resp.Body, 1000))
 		if err != nil {
-			return err
+			return c.lost(ctx, err)
 		}
 		return fmt.Errorf("the running lake answers %s: %s", resp.Status, bytes.TrimSpace(text))
 	}
-	return readAnswer(resp.Body, progress, result)
-}
-
-func readAnswer(r io.Reader, progress func(json.RawMessage), result any) error {
-	dec := json.NewDecoder(bufio.NewReader(r))
+	dec := json.NewDecoder(bufio.NewReader(resp.Body))
 	for {
 		var l line
 		if err := dec.Decode(&l); err != nil {
-			return fmt.Errorf("the running lake stopped in the middle of its answer: %w", err)
+			return c.lost(ctx, err)
 		}
 		switch {
 		case l.Error != nil:
@@ -190,6 +189,22 @@ func readAnswer(r io.Reader, progress func(json.RawMessage), result any) error {
 			progress(l.Progress)
 		}
 	}
+}
+
+// lost makes an error of a connection that ended before the answer did.
+func (c Client) lost(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return fmt.Errorf("ask the running lake: %w", context.Cause(ctx))
+	}
+	var dial *net.OpError
+	if errors.As(err, &dial) && dial.Op == "dial" {
+		return lake.Errorf(lake.ErrClosed, "it may be just starting or stopping: try again in a moment", "the lake that holds the data directory does not answer at %s", c.Addr)
+	}
+	if request := new(url.Error); errors.As(err, &request) {
+		err = request.Err // which operation was asked for is not the reader's to know
+	}
+	return lake.Errorf(lake.ErrClosed, "start it again with lake up and repeat the command, or repeat it on the stopped lake; a repeat is safe",
+		"the running lake was stopped or killed before it had answered (%v)", err)
 }
 
 // err makes an error that errors.Is and lake.Hint understand.

@@ -42,8 +42,9 @@ var errQuit = errors.New("quit")
 // REPL reads statements, which end in ';', and commands, which begin with '.',
 // and writes their answers. An error ends the statement, not the session;
 // Ctrl-C stops the running statement or drops the line, Ctrl-D or .quit ends.
-// The context must not be one that Ctrl-C cancels. Without a terminal the error
-// says in the end that statements failed.
+// At a terminal the context must not be one that Ctrl-C cancels; without one the
+// context's end ends the script, and else the error says in the end that
+// statements failed.
 func REPL(ctx context.Context, engine lake.Engine, catalog Catalog, in io.Reader, out io.Writer, opt SessionOptions) error {
 	if opt.Err == nil {
 		opt.Err = out
@@ -140,13 +141,14 @@ func (s *session) last(ctx context.Context, text string) error {
 
 // run runs one statement and shows its answer or its error.
 func (s *session) run(ctx context.Context, sql string) {
+	whole := ctx
 	if s.opt.Terminal {
 		var stop context.CancelFunc
 		ctx, stop = signal.NotifyContext(ctx, os.Interrupt)
 		defer stop()
 	}
 	s.ran++
-	if err := s.show(ctx, sql); err != nil {
+	if err := s.show(ctx, sql); err != nil && whole.Err() == nil {
 		s.failed++
 		s.complain(err)
 	}

@@ -64,7 +64,10 @@ func (c *child) start(ctx context.Context) error {
 			return nil
 		}
 	}
-	return errors.Join(fmt.Errorf("the lake did not get ready: %s", c.log.String()), ctx.Err(), c.kill())
+	if ctx.Err() != nil {
+		return errors.Join(context.Cause(ctx), c.kill())
+	}
+	return errors.Join(fmt.Errorf("the lake did not get ready: %s", c.log.String()), c.kill())
 }
 
 // kill ends the process at once: it gets no chance to save anything.
@@ -79,12 +82,16 @@ func (c *child) kill() error {
 	return nil
 }
 
-// stop asks the lake to end and waits for it.
+// stop asks the lake to end and waits for it. A lake that the terminal has told
+// already takes it for the second time and ends at once, which loses nothing.
 func (c *child) stop() error {
-	if err := c.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+	if c.cmd.ProcessState != nil {
+		return nil // it was killed, and nobody started it again
+	}
+	if err := c.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return err
 	}
-	if err := c.cmd.Wait(); err != nil {
+	if err := c.cmd.Wait(); err != nil && c.cmd.ProcessState.ExitCode() != 128+int(syscall.SIGTERM) {
 		return fmt.Errorf("the lake ended with %w: %s", err, c.log.String())
 	}
 	return nil

@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/eventlake/lake"
 	"github.com/eventlake/lake/config"
@@ -19,14 +17,12 @@ const (
 	exitFailed = 1 // the command failed, or lake verify or lake doctor found a problem
 	exitUsage  = 2 // wrong flags, arguments or configuration
 	exitLocked = 3 // another process holds the data directory
+	// 128 and the signal's number: interrupted
 )
 
 func main() {
-	// The first signal ends the context, so that everything stops in order;
-	// the second one ends the process as usual.
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop)
-	a := &app{in: os.Stdin, out: os.Stdout, err: os.Stderr, env: os.Environ()}
+	ctx, in := watch(context.Background(), os.Stderr)
+	a := &app{in: os.Stdin, out: os.Stdout, err: os.Stderr, env: os.Environ(), interrupts: in}
 	os.Exit(a.run(ctx, os.Args[1:]))
 }
 
@@ -40,6 +36,10 @@ func (a *app) run(ctx context.Context, args []string) int {
 	c, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return exitOK
+	}
+	if i, ok := interruption(ctx); ok {
+		a.sayInterrupted(err)
+		return i.exit()
 	}
 	if !a.began {
 		err = &usageError{fmt.Errorf("%w; see: %s --help", err, c.CommandPath())}

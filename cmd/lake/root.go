@@ -22,7 +22,9 @@ type app struct {
 	json       bool
 	flags      map[string]*string // configuration keys that are flags
 
-	began bool // flags and arguments are right, the command is at work
+	interrupts *interrupts
+	began      bool   // flags and arguments are right, the command is at work
+	unfinished string // what to know when it is interrupted now; may be empty
 }
 
 const rootHelp = `lake is an event-driven data lake in one program: events come in over HTTP, are
@@ -96,7 +98,9 @@ func exitCodesHelp() *cobra.Command {
 	return &cobra.Command{
 		Use: "exit-codes", Short: "What the exit codes mean",
 		Long: "Exit codes:\n  0  the command did what it says\n  1  it failed, or lake verify or lake doctor found a problem\n" +
-			"  2  wrong flags, arguments or configuration\n  3  another process holds the data directory",
+			"  2  wrong flags, arguments or configuration\n  3  another process holds the data directory\n" +
+			"130  interrupted with Ctrl-C (143: with SIGTERM). lake up, lake worker and lake tail --follow end so, with 0.\n" +
+			"     A second Ctrl-C ends at once; a repeat is safe in any case",
 	}
 }
 

@@ -77,6 +77,7 @@ func (a *app) send(ctx context.Context, f sendFlags, files []string) error {
 	if err != nil {
 		return &usageError{err}
 	}
+	a.unfinished = "sending again is safe"
 	total := client.Report{Reasons: map[lake.Reason]int64{}}
 	for _, file := range files {
 		var report client.Report

@@ -80,6 +80,10 @@ func (a *app) with(ctx context.Context, f func(*session, config.Config) error) (
 		return err
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
+	a.unfinished = "a repeat is safe"
+	if s.running {
+		a.unfinished = "the running lake stops this work too, and a repeat is safe"
+	}
 	return f(s, cfg)
 }
 

@@ -43,7 +43,7 @@ Works beside a running lake and on a stopped one. SQL can only read, and only th
 			return a.withEngine(c.Context(), cfg, func(e *duckdb.Engine, tables *catalog.Catalog) error {
 				switch {
 				case len(args) == 0:
-					return a.session(e, tables)
+					return a.session(c.Context(), e, tables)
 				case format == "parquet":
 					return a.sqlParquet(c.Context(), e, args[0], output)
 				}
@@ -91,17 +91,17 @@ func (a *app) withEngine(ctx context.Context, cfg config.Config, f func(*duckdb.
 	return f(e, tables)
 }
 
-func (a *app) session(e *duckdb.Engine, tables lake.Catalog) error {
+func (a *app) session(ctx context.Context, e *duckdb.Engine, tables lake.Catalog) error {
 	o := query.SessionOptions{Err: a.err}
 	if in, ok := a.in.(*os.File); ok && term.IsTerminal(int(in.Fd())) {
+		a.interrupts.leave() // Ctrl-C stops a statement there, not the program
 		o.Terminal = true
 		o.Width = a.width
 		if dir, err := os.UserCacheDir(); err == nil {
 			o.History = filepath.Join(dir, "lake-sql-history")
 		}
 	}
-	// A session handles Ctrl-C itself: it stops a statement, not the program.
-	return query.REPL(context.Background(), e, tables, a.in, a.out, o)
+	return query.REPL(ctx, e, tables, a.in, a.out, o)
 }
 
 // width is the terminal's number of columns, 0 when the output is none.

@@ -7,9 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
-	"net"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -93,8 +91,7 @@ func (a *app) tail(ctx context.Context, s *session, args assemble.TailArgs) erro
 	} else if args.Follow && ctx.Err() != nil {
 		return nil // Ctrl-C is how it ends
 	}
-	var broken *net.OpError
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.As(err, &broken) {
+	if errors.Is(err, lake.ErrClosed) {
 		return lake.Errorf(lake.ErrClosed, "start it again once the lake is up; with --consumer it goes on where it was", "the lake has stopped")
 	}
 	return err
