@@ -54,6 +54,9 @@ const MaxEvent = 1 << 20
 type Record struct {
 	Position Position
 	Event
+	// Refused is why the stream record could not be taken apart: Body has its
+	// bytes then, for quarantine. Nil for everything else.
+	Refused *Refusal
 }
 
 // Verdict is what became of a record. Every record gets exactly one.
@@ -89,7 +92,7 @@ const (
 	ReasonMalformed  Reason = "malformed_json"    // not one strict JSON object (RFC 8259, UTF-8)
 	ReasonDuplicate  Reason = "duplicate_key"     // a key twice at the top level: which one counts is ambiguous
 	ReasonTooDeep    Reason = "too_deep"          // nested deeper than the limit
-	ReasonTooLarge   Reason = "too_large"         // body over MaxEvent
+	ReasonTooLarge   Reason = "too_large"         // body over MaxEvent, or a stream record that unpacks to more than it may
 	ReasonBadID      Reason = "bad_id"            // the mapped id has a wrong type or length
 	ReasonNoName     Reason = "missing_name"      // no event name or type and no default
 	ReasonBadName    Reason = "bad_name"          // the name has a wrong type or length

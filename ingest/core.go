@@ -96,6 +96,9 @@ func (c *Core) read(records []lake.Record) {
 	c.verdicts = grow(c.verdicts, len(records))
 	for i := range records {
 		rec, p := &records[i], &c.pending[i]
+		if p.refusal = rec.Refused; p.refusal != nil {
+			continue
+		}
 		if p.refusal = c.scanner(rec.Source).Scan(rec.Source, rec.Body, rec.Received, &p.row); p.refusal != nil {
 			continue
 		}

@@ -52,7 +52,7 @@ func (u *Unpacker) aggregate(message []byte) bool {
 	for rest := message; len(rest) > 0; {
 		number, value, n := field(rest)
 		if n < 0 {
-			return false
+			return u.noAggregate()
 		}
 		switch rest = rest[n:]; number {
 		case fieldKey:
@@ -61,8 +61,11 @@ func (u *Unpacker) aggregate(message []byte) bool {
 			records++
 		}
 	}
-	if records == 0 || records > maxEvents {
-		return false
+	switch {
+	case records == 0:
+		return u.refuse(lake.ReasonMalformed, "an aggregated record without events")
+	case records > maxEvents:
+		return u.tooMany()
 	}
 	u.tagged, u.source, u.received = false, u.options.Source, u.arrived
 	for rest := message; len(rest) > 0; {
@@ -76,6 +79,11 @@ func (u *Unpacker) aggregate(message []byte) bool {
 	return true
 }
 
+// noAggregate is for what has the frame of an aggregate and is no message of it.
+func (u *Unpacker) noAggregate() bool {
+	return u.refuse(lake.ReasonMalformed, "an aggregated record that is not written as the format asks for")
+}
+
 // userRecord appends the events of one user record.
 func (u *Unpacker) userRecord(message []byte) bool {
 	var data []byte
@@ -83,7 +91,7 @@ func (u *Unpacker) userRecord(message []byte) bool {
 	for len(message) > 0 {
 		number, kind, n := protowire.ConsumeTag(message)
 		if n < 0 {
-			return false
+			return u.noAggregate()
 		}
 		message = message[n:]
 		switch {
@@ -100,12 +108,12 @@ func (u *Unpacker) userRecord(message []byte) bool {
 			n = protowire.ConsumeFieldValue(number, kind, message)
 		}
 		if n < 0 {
-			return false
+			return u.noAggregate()
 		}
 		message = message[n:]
 	}
 	if key >= uint64(len(u.keys)) {
-		return false
+		return u.noAggregate()
 	}
 	if !u.tagged {
 		return u.foreign(data)
@@ -119,7 +127,7 @@ func (u *Unpacker) tag(message []byte) bool {
 	for len(message) > 0 {
 		number, v, n := field(message)
 		if n < 0 {
-			return false
+			return u.noAggregate()
 		}
 		switch message = message[n:]; number {
 		case fieldTagKey:

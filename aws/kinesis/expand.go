@@ -7,6 +7,8 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
+
+	"github.com/eventlake/lake"
 )
 
 type format uint8
@@ -16,6 +18,13 @@ const (
 	gzipped
 	zstandard
 )
+
+func (f format) String() string {
+	if f == gzipped {
+		return "gzip"
+	}
+	return "zstd"
+}
 
 const (
 	// maxRatio is how many times its size a record may expand to: text of events
@@ -42,20 +51,38 @@ func compression(data []byte) format {
 // expand decompresses data into memory of its own, within the record's budget;
 // false when the data is broken or the budget is too small.
 func (u *Unpacker) expand(kind format, data []byte) (plain []byte, ok bool) {
-	if u.budget <= 0 {
-		return nil, false
+	limit := u.budget
+	if limit <= 0 {
+		return nil, u.unreadable(kind, data, 0, limit, errBudget)
 	}
 	r, err := u.reader(kind, data)
 	if err != nil {
-		return nil, false
+		return nil, u.unreadable(kind, data, 0, limit, err)
 	}
-	plain, err = readAll(r, min(8*len(data), u.budget)+bytes.MinRead, u.budget)
+	plain, err = readAll(r, min(8*len(data), limit)+bytes.MinRead, limit)
 	if u.zstd != nil {
 		// Without this the decoder would hold the record until the next one.
 		err = errors.Join(err, u.zstd.Reset(nil))
 	}
 	u.budget -= len(plain)
-	return plain, err == nil
+	if err != nil {
+		return nil, u.unreadable(kind, data, len(plain), limit, err)
+	}
+	return plain, true
+}
+
+// unreadable says why data does not expand, or not to what it may, after n
+// bytes; it returns false.
+func (u *Unpacker) unreadable(kind format, data []byte, n, limit int, err error) bool {
+	const longest = 100 // of a decoder's text
+	switch {
+	case errors.Is(err, errBudget):
+		return u.refuse(lake.ReasonTooLarge, "%s data of %d bytes unpacks to more than %d bytes, the limit for it (%d times the record's size, %d to %d bytes)",
+			kind, len(data), max(limit, 0), maxRatio, min(minExpanded, u.options.MaxExpanded), u.options.MaxExpanded)
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
+		return u.refuse(lake.ReasonMalformed, "%s data of %d bytes is cut off: its end is missing after %d unpacked bytes", kind, len(data), n)
+	}
+	return u.refuse(lake.ReasonMalformed, "%s data of %d bytes is damaged after %d unpacked bytes: %.*s", kind, len(data), n, longest, err)
 }
 
 // reader returns a reader of what data expands to.

@@ -2,6 +2,7 @@ package kinesis
 
 import (
 	"bytes"
+	"fmt"
 	"strconv"
 	"time"
 
@@ -64,8 +65,8 @@ func (o UnpackOptions) withDefaults() UnpackOptions {
 //
 // Nothing is an error. What cannot be read (broken compression, a damaged
 // aggregate, a bomb, more than 100,000 events) is one event whose body is the
-// record's bytes, for the transform to refuse: so it is kept in quarantine, and
-// its neighbours pass.
+// record's bytes and which says why it is refused: so it is kept in quarantine,
+// and its neighbours pass.
 type Unpacker struct {
 	options UnpackOptions
 
@@ -79,7 +80,8 @@ type Unpacker struct {
 	first   int // where its events begin in dst
 	seq     [3]uint64
 	arrived lake.Instant
-	budget  int // bytes that its compressed parts may still expand to
+	budget  int           // bytes that its compressed parts may still expand to
+	why     *lake.Refusal // what was last found wrong with it
 
 	// What the tags of its aggregate said last.
 	tagged   bool
@@ -103,6 +105,7 @@ func (u *Unpacker) Unpack(dst []lake.Record, at lake.Position, arrived lake.Inst
 		clear(u.dst[u.first:])
 		u.dst = u.dst[:u.first]
 		u.push(u.options.Identify(u.options.Source, data), u.options.Source, arrived, data)
+		u.dst[u.first].Refused = u.why
 	}
 	dst, u.dst = u.dst, nil
 	return dst
@@ -119,7 +122,10 @@ func (u *Unpacker) record(data []byte) bool {
 	}
 	if bytes.HasPrefix(data, []byte(magic)) {
 		message, ok := isAggregate(data)
-		return ok && u.aggregate(message)
+		if !ok {
+			return u.refuse(lake.ReasonMalformed, "an aggregated record whose checksum is wrong: it is cut off or damaged")
+		}
+		return u.aggregate(message)
 	}
 	return u.plain(data)
 }
@@ -131,15 +137,29 @@ func (u *Unpacker) foreign(data []byte) bool {
 		if ok {
 			return u.plain(plain)
 		}
-		return u.addForeign(data)
+		why := u.why
+		ok = u.addForeign(data)
+		if ok {
+			u.dst[len(u.dst)-1].Refused = why
+		}
+		return ok
 	}
 	return u.plain(data)
 }
 
+// refuse notes what is wrong with the record; it returns false.
+func (u *Unpacker) refuse(reason lake.Reason, format string, args ...any) bool {
+	u.why = &lake.Refusal{Reason: reason, Detail: fmt.Sprintf(format, args...)}
+	return false
+}
+
 // add appends one event; false when it cannot be one, or is one too many.
 func (u *Unpacker) add(id lake.ID, source lake.SourceID, received lake.Instant, body []byte) bool {
-	if len(u.dst)-u.first >= maxEvents || len(body) > lake.MaxBody {
-		return false
+	if len(u.dst)-u.first >= maxEvents {
+		return u.tooMany()
+	}
+	if len(body) > lake.MaxBody {
+		return u.refuse(lake.ReasonTooLarge, "a record with an event of %d bytes, the limit is %d", len(body), lake.MaxBody)
 	}
 	u.push(id, source, received, body)
 	return true
@@ -150,6 +170,10 @@ func (u *Unpacker) push(id lake.ID, source lake.SourceID, received lake.Instant,
 		Position: lake.Position{Seq: u.seq, Sub: uint32(len(u.dst) - u.first)},
 		Event:    lake.Event{ID: id, Source: source, Received: received, Body: body[:len(body):len(body)]},
 	})
+}
+
+func (u *Unpacker) tooMany() bool {
+	return u.refuse(lake.ReasonTooLarge, "a record with more than %d events", maxEvents)
 }
 
 func (u *Unpacker) addForeign(body []byte) bool {

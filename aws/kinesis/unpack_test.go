@@ -5,6 +5,8 @@ import (
 	"compress/gzip"
 	"crypto/md5"
 	"encoding/json"
+	"fmt"
+	"math/rand/v2"
 	"os"
 	"slices"
 	"strings"
@@ -247,5 +249,51 @@ func TestRecordsAreAppended(t *testing.T) {
 		if n > 0 && !bytes.Equal(got[i].Body, event(n, 60).Body) {
 			t.Errorf("event %d is %q", i, got[i].Body)
 		}
+	}
+}
+
+func TestARecordThatIsNoneSaysWhy(t *testing.T) {
+	const a = `{"event_uuid":"1"}`
+	line := a + "\n"
+	packed := pack(event(1, 60), event(2, 60))
+	noise := make([]byte, 11<<20)
+	for i, r := 0, rand.New(rand.NewPCG(3, 4)); i < len(noise); i++ {
+		noise[i] = 'a' + byte(r.IntN(26))
+	}
+	var numbered strings.Builder
+	for i := range 100_001 {
+		fmt.Fprintf(&numbered, "{\"n\":%d}\n", i)
+	}
+	for name, tt := range map[string]struct {
+		record []byte
+		reason lake.Reason
+		detail string
+	}{
+		"gzip cut off":     {gz(t, a)[:25], lake.ReasonMalformed, "gzip data of 25 bytes is cut off"},
+		"gzip cut at once": {[]byte("\x1f\x8b\x08"), lake.ReasonMalformed, "gzip data of 3 bytes is cut off"},
+		"gzip damaged":     {append(gz(t, a), "garbage garbage"...), lake.ReasonMalformed, "is damaged after 18 unpacked bytes: "},
+		"zstd cut off":     {zst(t, strings.Repeat(a, 9))[:30], lake.ReasonMalformed, "zstd data of 30 bytes is cut off"},
+		"a bomb":           {gz(t, strings.Repeat("\x00", 5<<20)), lake.ReasonTooLarge, "unpacks to more than 1048576 bytes"},
+		"a valid event, smaller than its size says": {gz(t, `{"a":"`+strings.Repeat("x", 5<<20)+`"}`), lake.ReasonTooLarge, "100 times the record's size"},
+		"too many events":         {[]byte(strings.Repeat(line, 100_001)), lake.ReasonTooLarge, "more than 100000 events"},
+		"too many, compressed":    {gz(t, numbered.String()), lake.ReasonTooLarge, "more than 100000 events"},
+		"a body larger than any":  {zst(t, `{"a":"`+string(noise)+`"}`), lake.ReasonTooLarge, "an event of 11534344 bytes, the limit is 10485760"},
+		"an aggregate cut off":    {packed[:len(packed)-1], lake.ReasonMalformed, "checksum is wrong"},
+		"an aggregate of nothing": {[]byte(seal("")), lake.ReasonMalformed, "without events"},
+		"no aggregate inside":     {[]byte(seal("\x1a\x05abc")), lake.ReasonMalformed, "not written as the format asks"},
+	} {
+		got := unpack(t, tt.record)
+		if len(got) != 1 || !bytes.Equal(got[0].Body, tt.record) {
+			t.Errorf("%s: %d events, or other bytes", name, len(got))
+			continue
+		}
+		if r := got[0].Refused; r == nil || r.Reason != tt.reason || !strings.Contains(r.Detail, tt.detail) || len(r.Detail) > 200 {
+			t.Errorf("%s: %v, want %s: %s", name, r, tt.reason, tt.detail)
+		}
+	}
+	// One user record of an aggregate is refused, its neighbour is not.
+	got := unpack(t, []byte(seal("\x0a\x01k\x1a\x07\x08\x00\x1a\x03\x1f\x8b\x08\x1a\x05\x08\x00\x1a\x01x")))
+	if len(got) != 2 || got[0].Refused == nil || got[1].Refused != nil {
+		t.Errorf("%+v", got)
 	}
 }

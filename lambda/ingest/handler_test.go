@@ -1,11 +1,13 @@
 package ingest_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -16,6 +18,7 @@ import (
 	stage "github.com/eventlake/lake/ingest"
 	"github.com/eventlake/lake/laketest/memory"
 	"github.com/eventlake/lake/lambda/ingest"
+	"github.com/eventlake/lake/quarantine"
 	"github.com/eventlake/lake/raw"
 	"github.com/eventlake/lake/transform"
 )
@@ -139,6 +142,27 @@ func TestRecordsOfEveryKindAreSettled(t *testing.T) {
 			t.Errorf("%s: %v", info.Key, err)
 		}
 	}
+}
+
+func TestQuarantineSaysWhatWasWrongWithARecord(t *testing.T) {
+	r := newRig(t)
+	cut := []byte("\x1f\x8b\x08 cut")
+	r.invoke(t, payload(t, record{11, body("1")}, record{12, cut}), "")
+	for info, err := range r.store.List(t.Context(), quarantine.Root) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		for e, err := range quarantine.Entries(t.Context(), raw.NewReader(r.store, nil), lake.File{Key: info.Key, Kind: lake.KindQuarantine, Bytes: info.Bytes}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !strings.Contains(e.Detail, "gzip data of 7 bytes is ") || !bytes.Equal(e.Content(), cut) {
+				t.Errorf("%+v", e)
+			}
+			return
+		}
+	}
+	t.Error("nothing is in quarantine")
 }
 
 func TestTheAnswerNamesTheFirstRecordThatIsNotSettled(t *testing.T) {
