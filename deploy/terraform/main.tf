@@ -228,12 +228,16 @@ module "monitoring" {
     { for m in module.replay : "replay" => m.function },
     { for m in module.audit : "audit" => m.function },
   )
-  workers = local.workers ? { cluster = module.worker[0].cluster, service = module.worker[0].service } : null
+  workers = local.workers ? { cluster = module.worker[0].cluster, service = module.worker[0].service, number = var.worker.count } : null
   stream  = module.stream.name
   tables = local.transforms ? merge(
     { ledger = module.claims[0].ledger_name },
     local.claims ? { claims = module.claims[0].claims_name } : {},
   ) : {}
+  queues = merge(
+    { for m in module.curate : "curate" => m.queue if local.ingests },
+    { for m in module.replay : "replay" => m.queue if local.ingests },
+  )
   dead = concat(
     [module.dead.name],
     module.undelivered[*].name,

@@ -190,7 +190,7 @@ variable "record_age_hours" {
 }
 
 variable "curate_alone" {
-  description = "Reserve a concurrency of 1 for curate, so that one writer works at a time. An account whose quota is below 101 cannot reserve; two writers at a time are safe, one of them works in vain."
+  description = "Reserve a concurrency of 1 for curate in size large, where only schedules call it, so that one writer works at a time. An account whose quota is below 101 cannot reserve; two writers at a time are safe, one of them works in vain."
   type        = bool
   default     = true
 }

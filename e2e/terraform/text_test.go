@@ -177,6 +177,15 @@ func TestTheLogLinesThatAlarmsWaitForExist(t *testing.T) {
 	if m == nil || !strings.Contains(string(handler), `.Error("`+m[1]+`"`) {
 		t.Errorf("the alarm on the books waits for %q, which lambda-audit never logs", m)
 	}
+	metrics, err := os.ReadFile(filepath.Join(root, "assemble", "cloud", "tables", "metrics.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	unseen := regexp.MustCompile(`(?s)"unseen" \{.*?metric_name +=\s*"(\w+)"`).FindStringSubmatch(modules(t)["modules/monitoring/main.tf"])
+	_, audits, _ := strings.Cut(string(metrics), "func Audits(")
+	if unseen == nil || !strings.Contains(audits, `m.Set("`+unseen[1]+`"`) {
+		t.Errorf("the alarm on audits that do not end waits for the metric %q, which lambda-audit does not write", unseen)
+	}
 }
 
 // TestWithoutATransformEventsAreFiledByTypeAndDay gives events as producers send

@@ -34,6 +34,10 @@ run "small_has_neither_firehose_nor_crawler" {
     condition     = output.environment.LAKE_AWS_FIREHOSE == "" && output.environment.LAKE_AWS_CLAIMS == "lake-test-claims" && output.environment.LAKE_AWS_LEASES == ""
     error_message = "the functions of small claim every event and write to the bucket themselves"
   }
+  assert {
+    condition     = length(setsubtract(["lake-test-unread", "lake-test-books-unseen", "lake-test-curate-waits", "lake-test-replay-waits"], module.monitoring.alarms)) == 0
+    error_message = "nobody is told when ingest, curate, replay or audit do not run"
+  }
 }
 
 run "standard_delivers_by_firehose_and_crawls" {
@@ -72,6 +76,10 @@ run "large_has_workers_and_no_claim_per_event" {
   assert {
     condition     = length(output.queues) == 0
     error_message = "workers write into the ledger what they made; nobody is told of objects"
+  }
+  assert {
+    condition     = length(setsubtract(["lake-test-unread", "lake-test-worker-few", "lake-test-books-unseen"], module.monitoring.alarms)) == 0
+    error_message = "nobody is told when workers do not run"
   }
 }
 
@@ -142,5 +150,50 @@ run "own_settings_reach_the_functions" {
   assert {
     condition     = output.environment.LAKE_CURATE_COLUMNS == "500" && output.environment.LAKE_CONFIG == "s3://lake-test-123456789012-us-east-1/config/lake.yaml"
     error_message = "settings are lost"
+  }
+}
+
+run "a_message_is_hidden_until_its_call_has_ended" {
+  command = plan
+  module { source = "./modules/queue" }
+  variables {
+    name           = "lake-test-curate"
+    scope          = "us-east-1:123456789012"
+    partition      = "aws"
+    key_arn        = "arn:aws:kms:us-east-1:123456789012:key/1"
+    receives       = 20
+    works_seconds  = 900
+    window_seconds = 300
+    emulated       = false
+  }
+  assert {
+    condition     = aws_sqs_queue.this.visibility_timeout_seconds >= 900 + 300 + 60
+    error_message = "a message is seen again while it is being worked on"
+  }
+}
+
+run "objects_are_encrypted_by_the_key_of_the_lake" {
+  command = plan
+  module { source = "./modules/bucket" }
+  variables {
+    name      = "lake-test"
+    partition = "aws"
+    key_arn   = "arn:aws:kms:us-east-1:123456789012:key/1"
+    days      = { standard_ia = 30, glacier_ir = 120, expire = 0 }
+    emulated  = false
+  }
+  assert {
+    condition = [for s in jsondecode(aws_s3_bucket_policy.this[0].policy).Statement : s if s.Sid == "OnlyKMS"] == [{
+      Sid       = "OnlyKMS"
+      Effect    = "Deny"
+      Principal = "*"
+      Action    = "s3:PutObject"
+      Resource  = "arn:aws:s3:::lake-test/*"
+      Condition = {
+        Null            = { "s3:x-amz-server-side-encryption" = "false" }
+        StringNotEquals = { "s3:x-amz-server-side-encryption" = "aws:kms" }
+      }
+    }]
+    error_message = "objects may be put with another algorithm than that of the key"
   }
 }

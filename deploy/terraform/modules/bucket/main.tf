@@ -69,6 +69,26 @@ resource "aws_s3_bucket_policy" "this" {
           Null            = { "s3:x-amz-server-side-encryption-aws-kms-key-id" = "false" }
         }
       },
+      {
+        Sid       = "OnlyKMS"
+        Effect    = "Deny"
+        Principal = "*"
+        Action    = "s3:PutObject"
+        Resource  = "${local.arn}/*"
+        # AES256, by a key of S3's own, names no key at all.
+        Condition = {
+          StringNotEquals = { "s3:x-amz-server-side-encryption" = "aws:kms" }
+          Null            = { "s3:x-amz-server-side-encryption" = "false" }
+        }
+      },
+      {
+        Sid       = "NoKeyOfTheCaller"
+        Effect    = "Deny"
+        Principal = "*"
+        Action    = "s3:PutObject"
+        Resource  = "${local.arn}/*"
+        Condition = { Null = { "s3:x-amz-server-side-encryption-customer-algorithm" = "false" } }
+      },
     ]
   })
 }

@@ -5,18 +5,19 @@ locals {
 }
 
 module "queue" {
-  count              = var.told ? 1 : 0
-  source             = "../queue"
-  name               = "${var.name}-curate"
-  partition          = var.common.partition
-  scope              = var.common.scope
-  key_arn            = var.common.key_arn
-  bucket_arn         = var.bucket_arn
-  emulated           = var.common.emulated
-  visibility_seconds = local.timeout + 60
-  # One call works at a time, so a message is often received when it is not yet
-  # its turn; that is no failure of the message.
-  receives = 100
+  count          = var.told ? 1 : 0
+  source         = "../queue"
+  name           = "${var.name}-curate"
+  partition      = var.common.partition
+  scope          = var.common.scope
+  key_arn        = var.common.key_arn
+  bucket_arn     = var.bucket_arn
+  emulated       = var.common.emulated
+  works_seconds  = local.timeout
+  window_seconds = var.window_seconds
+  # Of two calls that commit to one table at a time one begins anew; that is no
+  # failure of its messages.
+  receives = 20
 }
 
 module "function" {
@@ -29,7 +30,10 @@ module "function" {
   memory      = var.memory
   disk        = var.disk
   timeout     = local.timeout
-  reserved    = var.alone ? 1 : -1
+  # Where a queue calls, its mapping says how many work at a time: a reserved
+  # concurrency below that would refuse calls, whose messages then wait hidden.
+  # Calls by a schedule are queued by Lambda itself, for an hour.
+  reserved    = var.alone && !var.told ? 1 : -1
   environment = merge(var.environment, { LAKE_AWS_QUEUE = var.told ? module.queue[0].url : "" })
 
   statements = concat(
@@ -85,7 +89,7 @@ resource "aws_lambda_event_source_mapping" "this" {
   maximum_batching_window_in_seconds = var.window_seconds
   function_response_types            = ["ReportBatchItemFailures"]
 
-  scaling_config { maximum_concurrency = 2 } # the least there is
+  scaling_config { maximum_concurrency = 2 } # the least there is; tables are committed to by compare-and-set
 }
 
 resource "aws_cloudwatch_event_rule" "this" {

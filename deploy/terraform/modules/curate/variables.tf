@@ -30,7 +30,7 @@ variable "disk" {
 }
 
 variable "alone" {
-  description = "Reserve a concurrency of 1."
+  description = "Reserve a concurrency of 1, where only schedules call."
   type        = bool
 }
 

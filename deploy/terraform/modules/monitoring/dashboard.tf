@@ -46,6 +46,13 @@ locals {
     }],
   )
 
+  made = concat(
+    values(aws_cloudwatch_metric_alarm.this), aws_cloudwatch_metric_alarm.unread, aws_cloudwatch_metric_alarm.few, aws_cloudwatch_metric_alarm.unseen,
+  )
+
+  # By the functions' names: two lakes may be in one environment.
+  own = join(" OR ", [for f in values(var.functions) : "Function=\"${f}\""])
+
   width = floor(24 / length(local.columns))
 
   widgets = concat(
@@ -63,19 +70,20 @@ locals {
         properties = { title = "${c.title}: trouble", region = local.region, period = 300, stat = "Sum", view = "timeSeries", metrics = c.trouble, legend = { position = "bottom" } }
       },
     ]]),
-    [
+    concat([
       {
         type       = "alarm", x = 0, y = 13, width = 12, height = 6
-        properties = { title = "alarms", alarms = [for a in concat(values(aws_cloudwatch_metric_alarm.this), aws_cloudwatch_metric_alarm.unseen) : a.arn] }
+        properties = { title = "alarms", alarms = [for a in local.made : a.arn] }
       },
+      ], length(var.functions) == 0 ? [] : [
       {
         type = "metric", x = 12, y = 13, width = 12, height = 6
         properties = {
           title   = "what the Lambdas count", region = local.region, period = 300, view = "timeSeries"
-          metrics = [[{ expression = "SEARCH('{Eventlake,Env,Function} Env=\"${var.environment}\"', 'Sum', 300)", id = "own" }]]
+          metrics = [[{ expression = "SEARCH('{Eventlake,Env,Function} Env=\"${var.environment}\" (${local.own})', 'Sum', 300)", id = "own" }]]
         }
       },
-    ],
+    ]),
   )
 }
 

@@ -39,7 +39,14 @@ resource "aws_sns_topic_subscription" "mail" {
 locals {
   topic_arn = "arn:${var.partition}:sns:${var.scope}:${var.name}-alarms"
 
-  workers = var.workers == null ? { cluster = "", service = "" } : var.workers
+  workers = var.workers == null ? { cluster = "", service = "", number = 0 } : var.workers
+
+  # The metric that moves when somebody reads the stream.
+  read = (
+    contains(keys(var.functions), "ingest") ? { namespace = "AWS/Lambda", metric = "Invocations", dimensions = { FunctionName = var.functions["ingest"] } } :
+    var.workers != null ? { namespace = "AWS/Kinesis", metric = "GetRecords.Records", dimensions = { StreamName = var.stream } } :
+    null
+  )
 
   # Every alarm in one shape: what is measured, over how many periods of how many
   # seconds, and above which value it is too much. Nothing measured is no alarm.
@@ -102,6 +109,11 @@ locals {
       namespace = "AWS/DynamoDB", metric = "WriteThrottleEvents", dimensions = { TableName = table }, statistic = "Sum"
       period    = 60, periods = 5, above = 0
     } },
+    { for part, queue in var.queues : "${part}-waits" => {
+      says      = "The oldest message in ${queue} has waited for more than ${var.message_seconds} s: ${part} is not called, fails, or does not keep up. Look at its event source mapping, then at its log."
+      namespace = "AWS/SQS", metric = "ApproximateAgeOfOldestMessage", dimensions = { QueueName = queue }, statistic = "Maximum"
+      period    = 300, periods = 3, above = var.message_seconds
+    } },
     { for i, queue in var.dead : "dead-${replace(queue, "${var.name}-", "")}" => {
       says      = "Something could not be worked on and lies in ${queue}. docs/aws.md says how it is looked at and sent again."
       namespace = "AWS/SQS", metric = "ApproximateNumberOfMessagesVisible", dimensions = { QueueName = queue }, statistic = "Maximum"
@@ -151,15 +163,78 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   ok_actions          = [aws_sns_topic.this.arn]
 }
 
-# An audit that does not run finds nothing.
+# The age of records is measured by those who read: it is no alarm when nobody
+# does. Whether records come and are read are two metrics, and the second has no
+# values at all when it matters: FILL makes zeros of those.
+resource "aws_cloudwatch_metric_alarm" "unread" {
+  count               = local.read == null ? 0 : 1
+  alarm_name          = "${var.name}-unread"
+  alarm_description   = "Records come into the stream and nobody reads them. Is the event source mapping of ingest enabled, do workers run? Nothing is lost while the stream keeps records."
+  evaluation_periods  = 3
+  datapoints_to_alarm = 3
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 0
+  treat_missing_data  = "notBreaching" # nothing comes
+  alarm_actions       = [aws_sns_topic.this.arn]
+  ok_actions          = [aws_sns_topic.this.arn]
+
+  metric_query {
+    id          = "unread"
+    label       = "records that come while nothing is read"
+    expression  = "IF(FILL(come, 0) > 0 AND FILL(read, 0) == 0, come, 0)"
+    return_data = true
+  }
+  metric_query {
+    id = "come"
+    metric {
+      namespace   = "AWS/Kinesis"
+      metric_name = "IncomingRecords"
+      dimensions  = { StreamName = var.stream }
+      stat        = "Sum"
+      period      = 300
+    }
+  }
+  metric_query {
+    id = "read"
+    metric {
+      namespace   = local.read.namespace
+      metric_name = local.read.metric
+      dimensions  = local.read.dimensions
+      stat        = "Sum"
+      period      = 300
+    }
+  }
+}
+
+# Of Container Insights, which the cluster has switched on. When a service is
+# renewed half of it may be gone for a moment; the maximum looks over that.
+resource "aws_cloudwatch_metric_alarm" "few" {
+  count               = local.workers.number > 0 ? 1 : 0
+  alarm_name          = "${var.name}-worker-few"
+  alarm_description   = "Fewer than ${local.workers.number} workers run. The events of the service ${local.workers.service} in ECS say why tasks do not start, the workers' log why they end."
+  namespace           = "ECS/ContainerInsights"
+  metric_name         = "RunningTaskCount"
+  dimensions          = { ClusterName = local.workers.cluster, ServiceName = local.workers.service }
+  statistic           = "Maximum"
+  period              = 300
+  evaluation_periods  = 3
+  comparison_operator = "LessThanThreshold"
+  threshold           = local.workers.number
+  treat_missing_data  = "breaching"
+  alarm_actions       = [aws_sns_topic.this.arn]
+  ok_actions          = [aws_sns_topic.this.arn]
+}
+
+# An audit that does not end finds nothing. It writes its metrics last, so one
+# that fails or runs out of time counts for nothing here.
 resource "aws_cloudwatch_metric_alarm" "unseen" {
   count               = contains(keys(var.functions), "audit") ? 1 : 0
   alarm_name          = "${var.name}-books-unseen"
-  alarm_description   = "No audit has run for six hours, so nobody knows whether the books balance."
-  namespace           = "AWS/Lambda"
-  metric_name         = "Invocations"
-  dimensions          = { FunctionName = var.functions["audit"] }
-  statistic           = "Sum"
+  alarm_description   = "No audit has come to its end for six hours, so nobody knows whether the books balance. Look at the log of ${var.functions["audit"]}."
+  namespace           = "Eventlake"
+  metric_name         = "Problems"
+  dimensions          = { Env = var.environment, Function = var.functions["audit"] }
+  statistic           = "SampleCount"
   period              = 21600
   evaluation_periods  = 1
   comparison_operator = "LessThanThreshold"

@@ -5,7 +5,7 @@ output "topic" {
 
 output "alarms" {
   description = "Names of the alarms."
-  value       = sort([for a in concat(values(aws_cloudwatch_metric_alarm.this), aws_cloudwatch_metric_alarm.unseen) : a.alarm_name])
+  value       = sort([for a in local.made : a.alarm_name])
 }
 
 output "dashboard" {

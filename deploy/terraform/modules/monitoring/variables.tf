@@ -34,8 +34,8 @@ variable "functions" {
 }
 
 variable "workers" {
-  description = "Cluster and service of the workers. Null: there are none."
-  type        = object({ cluster = string, service = string })
+  description = "Cluster, service and number of the workers. Null: there are none."
+  type        = object({ cluster = string, service = string, number = number })
   nullable    = true
 }
 
@@ -47,6 +47,22 @@ variable "stream" {
 variable "tables" {
   description = "Name of each DynamoDB table, by its part: claims, ledger."
   type        = map(string)
+}
+
+variable "queues" {
+  description = "Name of each queue that calls a function, by its part: curate, replay."
+  type        = map(string)
+}
+
+variable "message_seconds" {
+  description = "How long a message may wait in such a queue: the gathering, a call of 15 minutes, and another after one that failed are no alarm."
+  type        = number
+  default     = 3600
+
+  validation {
+    condition     = var.message_seconds >= 1800
+    error_message = "message_seconds: 1,800 or more."
+  }
 }
 
 variable "dead" {

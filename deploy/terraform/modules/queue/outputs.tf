@@ -18,3 +18,8 @@ output "arn" {
   value       = local.arn
   depends_on  = [aws_sqs_queue.this, aws_sqs_queue_policy.this]
 }
+
+output "visibility_seconds" {
+  description = "How long a message that is being worked on is hidden."
+  value       = local.visibility_seconds
+}

@@ -24,14 +24,25 @@ variable "bucket_arn" {
   default     = ""
 }
 
-variable "visibility_seconds" {
-  description = "How long a message that is being worked on is hidden; not less than the function's time."
+variable "works_seconds" {
+  description = "Time limit of the function that works on messages. 0: none does."
   type        = number
-  default     = 30
+  default     = 0
 
   validation {
-    condition     = var.visibility_seconds >= 0 && var.visibility_seconds <= 43200
-    error_message = "visibility_seconds: 0 to 43,200."
+    condition     = var.works_seconds >= 0 && var.works_seconds <= 900
+    error_message = "works_seconds: 0 to 900."
+  }
+}
+
+variable "window_seconds" {
+  description = "How long messages are gathered before the function is called."
+  type        = number
+  default     = 0
+
+  validation {
+    condition     = var.window_seconds >= 0 && var.window_seconds <= 300
+    error_message = "window_seconds: 0 to 300."
   }
 }
 

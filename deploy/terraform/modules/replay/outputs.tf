@@ -17,3 +17,8 @@ output "dead" {
   description = "Names of the queues with what could not be worked on."
   value       = var.drains ? [module.queue[0].dead_name] : []
 }
+
+output "queue" {
+  description = "Name of the queue that calls the function, empty when there is none."
+  value       = var.drains ? module.queue[0].name : ""
+}
