@@ -92,6 +92,7 @@ func TestGreedySQLIsBounded(t *testing.T) {
 		{"select string_agg(repeat('x', 100000), '') from range(100000)", "", 422},
 		{"select list_sum(range(200000000))", "", 422},
 		{"select levenshtein(repeat('a', 300000), repeat('b', 300000))", "", 504},
+		{"select count(*) from (select repeat('x', 100) || a from range(50000000) t(a) order by hash(a))", "", 504},
 		{"select 'alive' as word", "text/csv", 200},
 	} {
 		start := time.Now()
@@ -107,6 +108,10 @@ func TestGreedySQLIsBounded(t *testing.T) {
 		t.Errorf("%d MiB at most, want below %d", peak.Load()>>20, most>>20)
 	}
 	t.Logf("%d MiB at most", peak.Load()>>20)
+	s.await("rid of what was spilled", func() bool {
+		left, err := filepath.Glob(filepath.Join(s.data, "tmp", "sql-*", "*"))
+		return err == nil && len(left) == 0
+	})
 
 	// None outlives a lake that is killed, not even one that heeds nothing.
 	stuck := make(chan struct{})

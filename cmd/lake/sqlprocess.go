@@ -17,6 +17,7 @@ import (
 	"github.com/eventlake/lake/assemble/front"
 	"github.com/eventlake/lake/config"
 	"github.com/eventlake/lake/local/catalog"
+	"github.com/eventlake/lake/local/duckdb"
 	"github.com/eventlake/lake/query"
 	"github.com/eventlake/lake/query/pool"
 	"github.com/eventlake/lake/serve/api"
@@ -29,18 +30,28 @@ const sqlProcess = "sql-process"
 type sqlSetup struct {
 	Data    string     `json:"data"`
 	Memory  int64      `json:"memory"`
+	Spill   int64      `json:"spill"`
 	Threads int        `json:"threads"`
 	Level   slog.Level `json:"level"`
 }
 
-// leastPart is the memory below which the engine cannot run a statement.
-const leastPart = 32 * config.MiB
+const (
+	// leastPart is the memory below which the engine cannot run a statement.
+	leastPart = 32 * config.MiB
+	// spill is the disk that all statements may take for what does not fit.
+	spill = 4 << 30
+)
 
 // openPool starts the processes that answer SQL over HTTP.
 func openPool(ctx context.Context, cfg config.Config, log *slog.Logger) (*pool.Pool, error) {
 	part := int64(max(cfg.Query.Memory/config.Size(cfg.Query.Concurrent), leastPart))
-	setup := sqlSetup{Data: cfg.Data, Memory: part, Threads: cfg.Query.Threads, Level: slog.LevelWarn}
-	return pool.Open(ctx, pool.Config{Command: sqlCommand, Setup: setup, Size: cfg.Query.Concurrent, Memory: part, Logger: log})
+	setup := sqlSetup{Data: cfg.Data, Memory: part, Spill: spill / int64(cfg.Query.Concurrent), Threads: cfg.Query.Threads, Level: slog.LevelWarn}
+	ended := func() {
+		if err := duckdb.Clean(cfg.Data); err != nil {
+			log.Warn("what a sql process left stays for now", "err", err)
+		}
+	}
+	return pool.Open(ctx, pool.Config{Command: sqlCommand, Setup: setup, Size: cfg.Query.Concurrent, Memory: part, Ended: ended, Logger: log})
 }
 
 // sqlCommand is this program again: on Linux the one that runs, also when its
@@ -81,8 +92,9 @@ func (a *app) answerer(ctx context.Context, setup json.RawMessage) (query.Answer
 	if err != nil {
 		return nil, nil, err
 	}
-	cfg := config.Config{Data: s.Data, Query: config.Query{Memory: config.Size(s.Memory), Threads: s.Threads}}
-	e, err := openEngine(ctx, cfg, tables, log)
+	e, err := duckdb.Open(ctx, duckdb.Config{
+		Catalog: tables, Root: s.Data, MemoryLimit: s.Memory, SpillLimit: s.Spill, Threads: s.Threads, Logger: log,
+	})
 	if err != nil {
 		return nil, nil, errors.Join(err, tables.Close())
 	}

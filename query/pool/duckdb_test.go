@@ -49,7 +49,6 @@ func TestGreedyStatementsAreRefused(t *testing.T) {
 		"SELECT repeat('x', 300000000)",
 		"SELECT repeat('x', 100000000)",
 		"SELECT repeat('x', 17000000)",
-		"SELECT lpad('x', 2000000000, 'y')",
 		"SELECT length(printf('%1000000000d', 1))",
 		"SELECT list_sum(range(200000000))",
 		"SELECT string_agg(repeat('x', 100000), '') FROM range(100000)",

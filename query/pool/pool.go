@@ -22,6 +22,7 @@ type Config struct {
 	Setup   any              // for the process's Open, as JSON
 	Size    int              // processes at most [1]
 	Memory  int64            // bytes that one statement may take [256 MiB]
+	Ended   func()           // called after a process has ended, to remove what it left [nothing]
 	Idle    time.Duration    // after which a process without work ends, but for one [1 min]
 	Logger  *slog.Logger     // [discards]
 }
@@ -32,6 +33,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Memory <= 0 {
 		c.Memory = 256 << 20
+	}
+	if c.Ended == nil {
+		c.Ended = func() {}
 	}
 	if c.Idle <= 0 {
 		c.Idle = time.Minute
@@ -140,6 +144,7 @@ func (p *Pool) start(ctx context.Context) (*process, error) {
 	p.all[pr] = struct{}{}
 	p.wg.Go(func() {
 		<-pr.gone
+		p.cfg.Ended()
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		delete(p.all, pr)
