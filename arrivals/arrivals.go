@@ -39,8 +39,9 @@ type Report struct {
 }
 
 // Register makes the objects files of the ledger, in the order of their times.
-// Objects that it holds already are passed over, so a repeat adds nothing. Of
-// several registers at once each object is added by one.
+// Objects that it holds already are passed over, so a repeat adds nothing; one
+// that was written anew under its key since takes the old one's place, and is
+// read again. Of several registers at once each object is added by one.
 func Register(ctx context.Context, ledger lake.Ledger, objects []lake.Info) (Report, error) {
 	var r Report
 	files := make([]lake.File, 0, len(objects))
@@ -76,13 +77,24 @@ func file(o lake.Info) (f lake.File, ok bool) {
 	}, err == nil && o.Bytes > 0
 }
 
-// named is the keys of the journal's files.
-func named(j lake.Journal) map[lake.Key]bool {
-	keys := map[lake.Key]bool{}
+// named is the journal's files by their keys.
+func named(j lake.Journal) map[lake.Key]lake.File {
+	files := map[lake.Key]lake.File{}
 	for f := range j.Files("") {
-		keys[f.Key] = true
+		files[f.Key] = f
 	}
-	return keys
+	return files
+}
+
+// slack is by how much two accounts of one writing of an object may differ: a
+// notification and a listing do not take the time at the same moment.
+const slack = time.Minute
+
+// replaced reports whether f is not what the ledger has under its key, but was
+// written there later. Nobody vouches for an arrival: it is what lies there now.
+func replaced(f, have lake.File) bool {
+	since := f.Received.Sub(have.Received)
+	return have.Shard == Shard && (since > slack || since >= 0 && f.Bytes != have.Bytes)
 }
 
 // register commits the first of the files that are new and returns those that
@@ -93,7 +105,10 @@ func register(ctx context.Context, ledger lake.Ledger, files []lake.File) (left 
 		return files, 0, 0, err
 	}
 	have := named(journal)
-	fresh := slices.DeleteFunc(slices.Clone(files), func(f lake.File) bool { return have[f.Key] })
+	fresh := slices.DeleteFunc(slices.Clone(files), func(f lake.File) bool {
+		old, ok := have[f.Key]
+		return ok && !replaced(f, old)
+	})
 	known = len(files) - len(fresh)
 	if len(fresh) == 0 {
 		return nil, 0, known, nil
@@ -101,11 +116,15 @@ func register(ctx context.Context, ledger lake.Ledger, files []lake.File) (left 
 	n := min(len(fresh), maxFiles)
 	at := journal.Positions()[Shard]
 	span := lake.Span{After: at, To: at}
+	var old []lake.File
 	for i := range fresh[:n] {
+		if f, ok := have[fresh[i].Key]; ok {
+			old = append(old, f)
+		}
 		next := lake.Span{After: span.To, To: following(span.To)}
 		fresh[i].Span, span.To = next, next.To
 	}
-	if err := ledger.Commit(ctx, lake.Commit{Shard: Shard, Span: span, Add: fresh[:n]}); err != nil {
+	if err := ledger.Commit(ctx, lake.Commit{Shard: Shard, Span: span, Add: fresh[:n], Remove: old}); err != nil {
 		return fresh, 0, known, err
 	}
 	return fresh[n:], n, known, nil
@@ -114,28 +133,6 @@ func register(ctx context.Context, ledger lake.Ledger, files []lake.File) (left 
 func following(p lake.Position) lake.Position {
 	n, _ := p.Uint64() // positions of this shard are ordinals
 	return lake.Pos(n + 1)
-}
-
-// Window is how far back objects are looked for, and how long the ledger names
-// them after they are in their tables. A notification that comes later finds
-// its object again only after curate has it, and is then read for nothing.
-const Window = 3 * 24 * time.Hour
-
-// Find lists the raw and quarantine objects that were written in the Window
-// before now, for those whose notification was lost.
-func Find(ctx context.Context, store lake.Store, now lake.Instant) ([]lake.Info, error) {
-	var out []lake.Info
-	for _, root := range []lake.Key{raw.Root, "quarantine/"} {
-		for info, err := range store.List(ctx, root) {
-			if err != nil {
-				return nil, fmt.Errorf("list %s: %w", root, err)
-			}
-			if now.Sub(info.Time) <= Window {
-				out = append(out, info)
-			}
-		}
-	}
-	return out, nil
 }
 
 // committed is how long the ledger names a file that a worker has committed:

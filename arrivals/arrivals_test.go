@@ -4,8 +4,11 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"iter"
 	"maps"
+	"reflect"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -182,13 +185,73 @@ func TestFindListsWhatWasWrittenInTheWindow(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	found, err := arrivals.Find(t.Context(), store, lake.InstantOf(time.Now()))
-	if err != nil || len(found) != 2 {
-		t.Fatal(found, err)
+	found, finished, err := arrivals.Find(t.Context(), store, lake.InstantOf(time.Now()))
+	if err != nil || len(found) != 2 || !finished {
+		t.Fatal(found, finished, err)
 	}
-	found, err = arrivals.Find(t.Context(), store, lake.InstantOf(time.Now().Add(2*arrivals.Window)))
-	if err != nil || len(found) != 0 {
-		t.Fatal(found, err)
+	found, finished, err = arrivals.Find(t.Context(), store, lake.InstantOf(time.Now().Add(2*arrivals.Window)))
+	if err != nil || len(found) != 0 || !finished {
+		t.Fatal(found, finished, err)
+	}
+}
+
+// broken is a store whose listing ends with the call after some objects.
+type broken struct {
+	*memory.Store
+	cancel context.CancelFunc
+	left   int
+}
+
+func (b *broken) List(ctx context.Context, prefix lake.Key) iter.Seq2[lake.Info, error] {
+	return func(yield func(lake.Info, error) bool) {
+		for info, err := range b.Store.List(ctx, prefix) {
+			if strings.HasPrefix(string(prefix), "raw/") {
+				if b.left--; b.left < 0 {
+					b.cancel()
+				}
+			}
+			if !yield(info, err) {
+				return
+			}
+		}
+	}
+}
+
+func (b *broken) ListAfter(ctx context.Context, prefix, after lake.Key) iter.Seq2[lake.Info, error] {
+	return func(yield func(lake.Info, error) bool) {
+		for info, err := range b.List(ctx, prefix) {
+			if info.Key <= after {
+				b.left++
+			} else if !yield(info, err) {
+				return
+			}
+		}
+	}
+}
+
+// TestFindGoesOnWhereItWas round and round, in whatever process.
+func TestFindGoesOnWhereItWas(t *testing.T) {
+	store := memory.NewStore()
+	put(t, store, objects(0, 5))
+	for range 2 {
+		var rounds [][]lake.Key
+		for finished := false; !finished; {
+			ctx, cancel := context.WithCancel(t.Context())
+			found, end, err := arrivals.Find(ctx, &broken{store, cancel, 2}, lake.InstantOf(time.Now()))
+			cancel()
+			if err != nil || len(rounds) > 5 {
+				t.Fatal(err, rounds)
+			}
+			var keys []lake.Key
+			for _, o := range found {
+				keys = append(keys, o.Key)
+			}
+			rounds, finished = append(rounds, keys), end
+		}
+		want := [][]lake.Key{{object(0).Key, object(1).Key}, {object(2).Key, object(3).Key}, {object(4).Key}}
+		if !reflect.DeepEqual(rounds, want) {
+			t.Fatalf("%v, want %v", rounds, want)
+		}
 	}
 }
 

@@ -38,10 +38,17 @@ func (w *Whole) Journal(ctx context.Context) (lake.Journal, error) {
 }
 
 func list(ctx context.Context, store lake.Store) ([]lake.File, error) {
+	aside, err := Asides(ctx, store)
+	if err != nil {
+		return nil, err
+	}
 	raws := []lake.File{}
 	for info, err := range store.List(ctx, raw.Root) {
 		if err != nil {
 			return nil, fmt.Errorf("list raw objects: %w", err)
+		}
+		if a, ok := aside[info.Key]; ok && info.Time <= a.Time {
+			continue
 		}
 		if f, ok := file(info); ok && f.Kind == lake.KindRaw {
 			raws = append(raws, f)
@@ -53,13 +60,13 @@ func list(ctx context.Context, store lake.Store) ([]lake.File, error) {
 type whole struct {
 	lake.Journal
 	raws  []lake.File
-	named map[lake.Key]bool
+	named map[lake.Key]lake.File
 }
 
 func (w whole) Files(kind lake.Kind) iter.Seq[lake.File] {
 	return func(yield func(lake.File) bool) {
 		for _, f := range w.raws {
-			if (kind == "" || kind == f.Kind) && !w.named[f.Key] && !yield(f) {
+			if _, named := w.named[f.Key]; !named && (kind == "" || kind == f.Kind) && !yield(f) {
 				return
 			}
 		}

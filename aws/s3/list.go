@@ -16,8 +16,17 @@ import (
 // List implements lake.Store, a request for every 1,000 objects. Objects whose
 // names are no keys are not the lake's and do not appear.
 func (s *Store) List(ctx context.Context, prefix lake.Key) iter.Seq2[lake.Info, error] {
+	return s.ListAfter(ctx, prefix, "")
+}
+
+// ListAfter is List without the objects up to a key, which may be gone. S3 is
+// not asked for them.
+func (s *Store) ListAfter(ctx context.Context, prefix, after lake.Key) iter.Seq2[lake.Info, error] {
 	return func(yield func(lake.Info, error) bool) {
 		in := &sdk.ListObjectsV2Input{Bucket: &s.bucket, Prefix: s.name(prefix), EncodingType: types.EncodingTypeUrl}
+		if after != "" {
+			in.StartAfter = s.name(after)
+		}
 		last := ""
 		for {
 			page, err := s.page(ctx, prefix, in)

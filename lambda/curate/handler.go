@@ -47,7 +47,11 @@ const MinKeep = 30 * time.Minute
 
 // Report is what one call did.
 type Report struct {
-	Objects arrivals.Report     `json:"objects"`
+	Objects arrivals.Report `json:"objects"`
+	// Aside is what was set aside in this call: damaged objects, and such as are
+	// gone. Settled are those whose reports were taken away.
+	Aside   []arrivals.Aside    `json:"aside,omitempty"`
+	Settled []lake.Key          `json:"settled,omitempty"`
 	Tables  stage.Report        `json:"tables"`
 	Compact stage.CompactReport `json:"compact"`
 	Expired lake.Maintenance    `json:"expired"`
@@ -79,7 +83,11 @@ func New(c Config) *Handler {
 
 // Task is what a schedule sends.
 type Task struct {
-	Task string `json:"task"` // "curate" (default), or "upkeep": find, compact, expire, too
+	// Task is "curate" (default); "upkeep": find, compact, expire, too; "again":
+	// take the objects of the keys in anew, as they are now; or "accept-loss":
+	// tell of those that are set aside no more.
+	Task string     `json:"task"`
+	Keys []lake.Key `json:"keys,omitempty"`
 }
 
 // Invoke takes the payload of an SQS event source mapping, or a Task. Messages
@@ -111,8 +119,12 @@ func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 		err = h.tables(ctx, &r)
 	case "upkeep":
 		err = h.upkeep(ctx, &r)
+	case "again":
+		err = h.again(ctx, task.Keys, &r)
+	case "accept-loss":
+		r.Settled, err = arrivals.Settle(ctx, h.config.Store, task.Keys)
 	default:
-		return nil, lake.Errorf(lake.ErrInvalid, `send {"task":"curate"} or {"task":"upkeep"}`, "task %q", task.Task)
+		return nil, lake.Errorf(lake.ErrInvalid, `send {"task":"curate"}, {"task":"upkeep"}, {"task":"again","keys":["raw/..."]} or {"task":"accept-loss","keys":["raw/..."]}`, "task %q", task.Task)
 	}
 	h.done(begun, &r, err)
 	if err != nil {
@@ -145,55 +157,153 @@ func (h *Handler) told(ctx context.Context, messages []event.Message, r *Report)
 		}
 		objects = append(objects, created...)
 	}
+	return failures, h.register(ctx, objects, r)
+}
+
+// register makes files of the ledger of the objects. What of them was set aside
+// is as good as new until it is looked at again.
+func (h *Handler) register(ctx context.Context, objects []lake.Info, r *Report) (err error) {
 	r.Objects, err = arrivals.Register(ctx, h.config.Ledger, objects)
 	for _, key := range r.Objects.Foreign {
 		h.config.Log.Warn("not a raw or quarantine object", "key", key)
 	}
-	return failures, err
+	if err != nil || len(objects) == 0 {
+		return err
+	}
+	keys := make([]lake.Key, len(objects))
+	for i := range objects {
+		keys[i] = objects[i].Key
+	}
+	r.Settled, err = arrivals.Settle(ctx, h.config.Store, keys)
+	return err
 }
 
-// tables takes in what is registered.
-func (h *Handler) tables(ctx context.Context, r *Report) error {
-	report, err := h.config.Curator.Once(ctx)
-	r.Tables = report
+// again registers objects as they lie in the store, also such as the ledger
+// names, and takes them in.
+func (h *Handler) again(ctx context.Context, keys []lake.Key, r *Report) error {
+	var objects []lake.Info
+	for _, key := range keys {
+		at := len(objects)
+		for info, err := range h.config.Store.List(ctx, key) {
+			if err != nil {
+				return err
+			}
+			if info.Key == key {
+				info.Time = h.config.Clock() // later than whatever the ledger has
+				objects = append(objects, info)
+			}
+			break // keys are sorted
+		}
+		if len(objects) == at {
+			return lake.Errorf(lake.ErrNotFound, "bring the object's last good version back first", "%s", key)
+		}
+	}
+	if err := h.register(ctx, objects, r); err != nil {
+		return err
+	}
+	return h.tables(ctx, r)
+}
+
+// tables takes in what is registered. When a table fails it may be for an object
+// that is damaged or gone: such ones are set aside, and it is tried once more.
+func (h *Handler) tables(ctx context.Context, r *Report) (err error) {
+	r.Tables, err = h.config.Curator.Once(ctx)
+	if errors.Is(err, lake.ErrCorrupt) || errors.Is(err, lake.ErrNotFound) || errors.Is(err, lake.ErrInvalid) {
+		aside, aerr := arrivals.SetAside(ctx, h.config.Ledger, h.config.Store, h.config.Catalog, h.config.Clock())
+		r.Aside = append(r.Aside, aside...)
+		for _, a := range aside {
+			h.config.Log.Error("a raw object is set aside", "key", a.Key, "reason", a.Reason, "hint", hintAside)
+		}
+		if aerr != nil {
+			err = errors.Join(err, aerr)
+		}
+		if len(aside) > 0 {
+			var more stage.Report
+			more, err = h.config.Curator.Once(ctx)
+			r.Tables = sum(r.Tables, more)
+			err = errors.Join(err, aerr)
+		}
+	}
 	pending, perr := h.config.Ledger.Pending(context.WithoutCancel(ctx))
 	r.Waiting = len(pending)
 	return errors.Join(err, perr)
 }
 
-// upkeep finds what was not told, takes it in, and keeps the lake small.
+func sum(a, b stage.Report) stage.Report {
+	return stage.Report{
+		Commits: a.Commits + b.Commits, Events: a.Events + b.Events, Rows: a.Rows + b.Rows, Files: a.Files + b.Files, Bytes: a.Bytes + b.Bytes,
+		LateDuplicates: a.LateDuplicates + b.LateDuplicates, Conflicts: a.Conflicts + b.Conflicts,
+	}
+}
+
+// hintAside goes with every object that is set aside.
+const hintAside = `put a good version of the object under its key: its events come in with the notification, or with {"task":"again","keys":[KEY]}; to give it up send {"task":"accept-loss","keys":[KEY]}`
+
+// upkeep finds what was not told, takes it in, and keeps the lake small. Each
+// part has a share of the time and goes on at the next call, so none keeps the
+// others from being reached, by its length or by an error.
 func (h *Handler) upkeep(ctx context.Context, r *Report) error {
 	now := h.config.Clock()
-	if err := h.find(ctx, now, r); err != nil {
-		return err
+	var errs []error
+	for _, part := range []struct {
+		name string
+		of   int // of the time that is left
+		work func(context.Context) error
+	}{
+		{"find", 4, func(ctx context.Context) error { return h.find(ctx, now, r) }},
+		{"curate", 2, func(ctx context.Context) error { return h.tables(ctx, r) }},
+		{"compact", 2, func(ctx context.Context) (err error) {
+			r.Compact, err = h.config.Curator.Compact(ctx, stage.CompactOptions{})
+			return err
+		}},
+		{"expire", 2, func(ctx context.Context) error { return h.expire(ctx, r) }},
+		{"forget", 1, func(ctx context.Context) error { return h.forget(ctx, now, r) }},
+	} {
+		within, cancel := share(ctx, part.of)
+		err := part.work(within)
+		if err != nil && within.Err() != nil && ctx.Err() == nil {
+			h.config.Log.Info("a part of the upkeep goes on at the next call", "part", part.name)
+			err = nil
+		}
+		cancel()
+		errs = append(errs, err)
 	}
-	if err := h.tables(ctx, r); err != nil {
-		return err
+	return errors.Join(errs...)
+}
+
+// share returns a context that has the given part of the time that is left. A
+// call without a deadline has all time.
+func share(ctx context.Context, of int) (context.Context, context.CancelFunc) {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return context.WithCancel(ctx)
 	}
-	var err error
-	if r.Compact, err = h.config.Curator.Compact(ctx, stage.CompactOptions{}); err != nil {
-		return err
-	}
-	if err := h.expire(ctx, r); err != nil {
-		return err
-	}
-	curated, err := h.config.Ledger.Curated(ctx)
-	if err != nil {
-		return err
-	}
-	r.Forgot, err = arrivals.Forget(ctx, h.config.Ledger, curated, now)
-	return err
+	return context.WithTimeout(ctx, time.Until(deadline)/time.Duration(of))
 }
 
 func (h *Handler) find(ctx context.Context, now lake.Instant, r *Report) error {
 	if h.config.Committed {
 		return nil
 	}
-	found, err := arrivals.Find(ctx, h.config.Store, now)
+	// What was found is registered in the second half: a listing uses up its own.
+	listing, cancel := share(ctx, 2)
+	defer cancel()
+	found, finished, err := arrivals.Find(listing, h.config.Store, now)
 	if err != nil {
 		return err
 	}
-	r.Objects, err = arrivals.Register(ctx, h.config.Ledger, found)
+	if !finished {
+		h.config.Log.Info("the rest of raw is listed by the next calls", "found", len(found))
+	}
+	return h.register(ctx, found, r)
+}
+
+func (h *Handler) forget(ctx context.Context, now lake.Instant, r *Report) error {
+	curated, err := h.config.Ledger.Curated(ctx)
+	if err != nil {
+		return err
+	}
+	r.Forgot, err = arrivals.Forget(ctx, h.config.Ledger, curated, now)
 	return err
 }
 

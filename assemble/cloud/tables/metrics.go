@@ -16,6 +16,7 @@ func Reports(c *cloud.Cloud, m *cloudwatch.Metrics) func(curate.Report) {
 	return func(r curate.Report) {
 		m.Add("Objects", cloudwatch.Count, float64(r.Objects.Added))
 		m.Add("Foreign", cloudwatch.Count, float64(len(r.Objects.Foreign)))
+		m.Add("SetAside", cloudwatch.Count, float64(len(r.Aside)))
 		m.Add("Rows", cloudwatch.Count, float64(r.Tables.Rows))
 		m.Add("Commits", cloudwatch.Count, float64(r.Tables.Commits))
 		m.Add("LateDuplicates", cloudwatch.Count, float64(r.Tables.LateDuplicates))
