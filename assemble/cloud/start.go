@@ -30,8 +30,8 @@ func Start(handler func(context.Context, *Cloud) (lambda.Handler, error)) {
 	cancel()
 	if err != nil {
 		log.Error("start", "error", err, "hint", lake.Hint(err))
-		fmt.Fprintln(os.Stderr, err)
+		fmt.Fprintln(os.Stderr, withHint(err))
 		os.Exit(1)
 	}
-	lambda.Start(h)
+	lambda.Start(Answering{h})
 }
