@@ -11,11 +11,15 @@ import (
 )
 
 const (
-	// historyMin and historyGrace bound how many snapshots a commit carries on:
-	// beyond historyMin it forgets those that were replaced longer ago than
-	// historyGrace. Without the bound every commit would cost more than the last.
+	// historyMin, historyGrace and historyPart bound how many snapshots a commit
+	// carries on: beyond historyMin it forgets those that were replaced longer ago
+	// than historyGrace, once they are one in historyPart. Without the bound every
+	// commit would cost more than the last. What is forgotten is told in a file, so
+	// the files of those snapshots stay for as long as Maintain is asked to keep
+	// them.
 	historyMin   = 100
 	historyGrace = 10 * time.Minute
+	historyPart  = 3
 	// metadataVersions is how many older metadata files are kept for readers that
 	// have just looked up where the metadata is.
 	metadataVersions = 20

@@ -156,7 +156,11 @@ func (c *Catalog) plan(ctx context.Context, old *state, tc lake.TableCommit) (*s
 	if err := b.SetSnapshotRef(table.MainBranch, snap.SnapshotID, table.BranchRef); err != nil {
 		return nil, err
 	}
-	if err := forget(b, old.meta, outdated(old, snap)); err != nil {
+	gone := outdated(old, snap)
+	if err := s.stage.tell(old.meta, gone, snap.TimestampMs); err != nil {
+		return nil, err
+	}
+	if err := forget(b, old.meta, gone); err != nil {
 		return nil, err
 	}
 	if err := s.stage.metadata(b, old.meta); err != nil {
@@ -184,5 +188,9 @@ func outdated(old *state, snap table.Snapshot) []int64 {
 	if len(all) < historyMin {
 		return nil
 	}
-	return expired(old.meta, int64(old.table.Snapshot), snap.TimestampMs-millis(historyGrace))
+	ids := expired(old.meta, int64(old.table.Snapshot), snap.TimestampMs-millis(historyGrace))
+	if len(ids) < len(all)/historyPart {
+		return nil
+	}
+	return ids
 }

@@ -18,7 +18,7 @@ const removeBatch = 256
 
 // Maintain implements lake.Catalog. A snapshot's age counts from when it was
 // replaced, so a reader that looked the table up within keep finds all its
-// files. Branches and tags that other engines made are kept. keep must be longer
+// files, also when commits have forgotten the snapshot since. Branches and tags that other engines made are kept. keep must be longer
 // than any writer takes from writing a data file to committing it.
 func (c *Catalog) Maintain(ctx context.Context, name lake.TableName, keep time.Duration) (lake.Maintenance, error) {
 	defer c.lock(name)()
@@ -45,18 +45,25 @@ func (c *Catalog) maintain(ctx context.Context, name lake.TableName, limit lake.
 	if err != nil || !ok {
 		return false, err
 	}
-	old, err := c.oldFiles(ctx, st.table.Location+"/", limit)
+	all, err := c.filesBelow(ctx, st.table.Location+"/")
 	if err != nil {
 		return false, err
 	}
-	if len(old) == 0 {
+	if !slices.ContainsFunc(all, func(f lake.Info) bool { return f.Time < limit }) {
 		return true, nil
 	}
-	named, err := c.named(ctx, st)
+	lingering, tellers, err := c.lingering(ctx, st, all, limit)
 	if err != nil {
 		return false, err
 	}
-	garbage := slices.DeleteFunc(old, func(f lake.Info) bool { return named[f.Key] })
+	named, err := c.named(ctx, st, lingering)
+	if err != nil {
+		return false, err
+	}
+	for _, k := range tellers {
+		named[k] = true
+	}
+	garbage := slices.DeleteFunc(all, func(f lake.Info) bool { return f.Time >= limit || named[f.Key] })
 	for len(garbage) > 0 {
 		n := min(len(garbage), removeBatch)
 		var last Named
@@ -78,7 +85,7 @@ func (c *Catalog) expire(ctx context.Context, st *state, limit lake.Instant, don
 	if len(ids) == 0 {
 		return st, true, nil
 	}
-	next, won, err := c.without(ctx, st, ids, func(*table.MetadataBuilder) {})
+	next, won, err := c.without(ctx, st, ids, func(*staged, *table.MetadataBuilder) error { return nil })
 	if err == nil && won {
 		done.Snapshots += len(ids)
 	}
@@ -87,7 +94,7 @@ func (c *Catalog) expire(ctx context.Context, st *state, limit lake.Instant, don
 
 // without publishes metadata that is as before but for some snapshots and what
 // change does. It reports false when the table was changed by another.
-func (c *Catalog) without(ctx context.Context, st *state, ids []int64, change func(*table.MetadataBuilder)) (*state, bool, error) {
+func (c *Catalog) without(ctx context.Context, st *state, ids []int64, change func(*staged, *table.MetadataBuilder) error) (*state, bool, error) {
 	b, err := table.MetadataBuilderFromBase(st.meta, st.uri)
 	if err != nil {
 		return nil, false, err
@@ -99,8 +106,10 @@ func (c *Catalog) without(ctx context.Context, st *state, ids []int64, change fu
 	if err := forget(b, st.meta, append(ids, mark)); err != nil {
 		return nil, false, err
 	}
-	change(b)
 	p := c.newStage(st.table.Name, st.uri)
+	if err := change(p, b); err != nil {
+		return nil, false, err
+	}
 	if err := p.metadata(b, st.meta); err != nil {
 		return nil, false, err
 	}
@@ -111,17 +120,15 @@ func (c *Catalog) without(ctx context.Context, st *state, ids []int64, change fu
 	return p.next, won, err
 }
 
-// oldFiles lists the files below dir that were last written before the limit.
-func (c *Catalog) oldFiles(ctx context.Context, dir lake.Key, limit lake.Instant) (old []lake.Info, err error) {
+// filesBelow lists the files below dir.
+func (c *Catalog) filesBelow(ctx context.Context, dir lake.Key) (all []lake.Info, err error) {
 	for f, err := range c.files.List(ctx, dir) {
 		if err != nil {
 			return nil, fmt.Errorf("list %s: %w", dir, err)
 		}
-		if f.Time < limit {
-			old = append(old, f)
-		}
+		all = append(all, f)
 	}
-	return old, nil
+	return all, nil
 }
 
 func (c *Catalog) remove(ctx context.Context, files []lake.Info, done *lake.Maintenance) error {

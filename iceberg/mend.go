@@ -106,7 +106,8 @@ func (c *Catalog) Adopt(ctx context.Context, name lake.TableName) (bool, error) 
 }
 
 // ForgetHistory makes new metadata that names the current snapshot only, so that
-// Maintain removes what older ones alone named. lake.ErrStale when the table
+// nothing is wrong with the table when the files of older ones are missing or
+// damaged. Maintain keeps what is left of those as long as ever. lake.ErrStale when the table
 // changed meanwhile.
 func (c *Catalog) ForgetHistory(ctx context.Context, name lake.TableName) error {
 	defer c.lock(name)()
@@ -123,12 +124,16 @@ func (c *Catalog) forgetHistory(ctx context.Context, name lake.TableName) error 
 		return err
 	}
 	var ids []int64
+	at := c.clock().Time().UnixMilli()
 	for _, s := range st.meta.Snapshots() {
 		if lake.SnapshotID(s.SnapshotID) != st.table.Snapshot {
 			ids = append(ids, s.SnapshotID)
 		}
 	}
-	_, won, err := c.without(ctx, st, ids, func(b *table.MetadataBuilder) { b.TrimMetadataLogs(0) })
+	_, won, err := c.without(ctx, st, ids, func(p *staged, b *table.MetadataBuilder) error {
+		b.TrimMetadataLogs(0)
+		return p.tell(st.meta, ids, at)
+	})
 	if err == nil && !won {
 		err = lake.ErrStale
 	}

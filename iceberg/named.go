@@ -17,8 +17,9 @@ type history struct {
 }
 
 // named returns every file that the state names: the metadata files it lists,
-// and the manifest lists, manifests and data files of all its snapshots.
-func (c *Catalog) named(ctx context.Context, st *state) (map[lake.Key]bool, error) {
+// and the manifest lists, manifests and data files of all its snapshots and of
+// the lingering ones.
+func (c *Catalog) named(ctx context.Context, st *state, lingering []table.Snapshot) (map[lake.Key]bool, error) {
 	name, named := st.table.Name, map[lake.Key]bool{}
 	add := func(uri string) {
 		if k, ok := c.root.Key(name, uri); ok {
@@ -35,7 +36,7 @@ func (c *Catalog) named(ctx context.Context, st *state) (map[lake.Key]bool, erro
 	for s := range st.meta.PartitionStatistics() {
 		add(s.StatisticsPath)
 	}
-	h, err := c.readHistory(ctx, st)
+	h, err := c.readHistory(ctx, st, lingering)
 	if err != nil {
 		return nil, err
 	}
@@ -51,8 +52,9 @@ func (c *Catalog) named(ctx context.Context, st *state) (map[lake.Key]bool, erro
 	return named, nil
 }
 
-// readHistory reads the manifests of all snapshots of the state.
-func (c *Catalog) readHistory(ctx context.Context, st *state) (*history, error) {
+// readHistory reads the manifests of all snapshots of the state, and of the
+// lingering ones.
+func (c *Catalog) readHistory(ctx context.Context, st *state, lingering []table.Snapshot) (*history, error) {
 	name := st.table.Name
 	c.mu.Lock()
 	old := c.histories[name]
@@ -65,14 +67,17 @@ func (c *Catalog) readHistory(ctx context.Context, st *state) (*history, error) 
 		known[m.file.FilePath()] = m
 	}
 	next := &history{lists: map[string][]*manifest{}, manifests: map[string]*manifest{}}
-	var fresh []table.Snapshot
-	for _, s := range st.meta.Snapshots() {
-		if old != nil && old.lists[s.ManifestList] != nil {
-			next.lists[s.ManifestList] = old.lists[s.ManifestList]
-		} else {
-			fresh = append(fresh, s)
+	unread := func(snaps []table.Snapshot) (fresh []table.Snapshot) {
+		for _, s := range snaps {
+			if old != nil && old.lists[s.ManifestList] != nil {
+				next.lists[s.ManifestList] = old.lists[s.ManifestList]
+			} else {
+				fresh = append(fresh, s)
+			}
 		}
+		return fresh
 	}
+	fresh := unread(st.meta.Snapshots())
 	read, err := c.readManifests(ctx, name, fresh, known)
 	if err != nil {
 		return nil, c.damaged(err)
@@ -80,6 +85,11 @@ func (c *Catalog) readHistory(ctx context.Context, st *state) (*history, error) 
 	for i, s := range fresh {
 		next.lists[s.ManifestList] = read[i]
 	}
+	more, err := c.readLingering(ctx, name, unread(lingering), known)
+	if err != nil {
+		return nil, err
+	}
+	maps.Copy(next.lists, more)
 	for _, ms := range next.lists {
 		for _, m := range ms {
 			next.manifests[m.file.FilePath()] = m
