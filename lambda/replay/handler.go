@@ -23,7 +23,7 @@ import (
 
 // Config is what a Handler works with.
 type Config struct {
-	Ledger    lake.Ledger
+	Ledger    Ledger
 	Store     lake.Store // every raw object in it is read, whether the ledger names it or not
 	Lines     *raw.Reader
 	Target    stage.Target     // where ToStream publishes; nil: not offered
@@ -127,6 +127,9 @@ func (h *Handler) publish(ctx context.Context, r *Request) (report Report, err e
 	if err != nil {
 		return report, err
 	}
+	if err := known(journal, nil, r.Types); err != nil {
+		return report, err
+	}
 	files := slices.DeleteFunc(stage.Select(journal, window), func(f lake.File) bool { return placeOf(f).compare(after) <= 0 })
 	for i := range files {
 		if r.DryRun {
@@ -151,25 +154,38 @@ func (h *Handler) whole() *arrivals.Whole {
 	return &arrivals.Whole{Ledger: h.config.Ledger, Store: h.config.Store}
 }
 
-// unit is one day of one table.
-type unit struct {
-	table lake.TableName
-	day   lake.Day
-}
-
-func (u unit) String() string { return string(u.table) + " " + u.day.String() }
-
 // rebuild makes the tables' days again, one table commit a day that differs.
 func (h *Handler) rebuild(ctx context.Context, r *Request) (report Report, err error) {
 	rebuilder := *h.config.Rebuilder
 	rebuilder.Ledger = h.whole()
-	units, err := units(ctx, &rebuilder, r)
+	tables, err := rebuilder.Tables(ctx, stage.RebuildOptions{})
+	if err != nil {
+		return report, err
+	}
+	journal, err := rebuilder.Ledger.Journal(ctx)
+	if err != nil {
+		return report, err
+	}
+	if err := known(journal, tables, r.Types); err != nil {
+		return report, err
+	}
+	units, err := units(journal, r)
 	if err != nil {
 		return report, err
 	}
 	for _, u := range units {
 		if r.Cursor != "" && u.String() <= r.Cursor {
 			continue
+		}
+		if !slices.Contains(tables, u.table) {
+			if r.DryRun {
+				report.Rebuilt = append(report.Rebuilt, stage.Rebuilt{Table: u.table, RawFiles: u.files})
+				continue
+			}
+			if err := h.restore(ctx, rebuilder.Catalog, u.table); err != nil {
+				return report, err
+			}
+			tables = append(tables, u.table)
 		}
 		built, err := rebuilder.Table(ctx, u.table, stage.RebuildOptions{Table: u.table, From: u.day, To: u.day + 1, DryRun: r.DryRun, Force: r.Force}, nil, nil)
 		if err != nil {
@@ -179,39 +195,4 @@ func (h *Handler) rebuild(ctx context.Context, r *Request) (report Report, err e
 		r.Cursor = u.String()
 	}
 	return report, nil
-}
-
-// units lists the days that raw or the tables have, in the order of their
-// names.
-func units(ctx context.Context, rebuilder *stage.Rebuilder, r *Request) (units []unit, err error) {
-	from, to, err := r.days()
-	if err != nil {
-		return nil, err
-	}
-	window := stage.Range{Types: r.Types}
-	tables, err := rebuilder.Tables(ctx, stage.RebuildOptions{})
-	if err != nil {
-		return nil, err
-	}
-	journal, err := rebuilder.Ledger.Journal(ctx)
-	if err != nil {
-		return nil, err
-	}
-	have := map[unit]bool{}
-	for f := range journal.Files(lake.KindRaw) {
-		u := unit{f.Partition.Table(), f.Partition.Day}
-		if slices.Contains(tables, u.table) && window.HoldsType(f.Partition.Type) && (from == 0 || u.day >= from) && (to == 0 || u.day < to) {
-			have[u] = true
-		}
-	}
-	for u := range have {
-		units = append(units, u)
-	}
-	slices.SortFunc(units, func(a, b unit) int {
-		if a.String() < b.String() {
-			return -1
-		}
-		return 1
-	})
-	return units, nil
 }

@@ -62,7 +62,8 @@ type rig struct {
 	t       *testing.T
 	ledger  *memory.Ledger
 	store   *counted
-	catalog *memory.Catalog
+	catalog lake.Catalog
+	dropped *dropping
 	gzip    *raw.Compressor
 	curator *curate.Curator
 	target  *target
@@ -74,9 +75,46 @@ type rig struct {
 	objects int
 }
 
+// dropping is a catalog that loses a table: the next one of that name is in its
+// place.
+type dropping struct {
+	lake.Catalog
+	name lake.TableName // that is dropped, or ""
+	next *memory.Catalog
+}
+
+func (d *dropping) of(name lake.TableName) lake.Catalog {
+	if d.name != "" && name == d.name {
+		return d.next
+	}
+	return d.Catalog
+}
+
+func (d *dropping) Tables(ctx context.Context) ([]lake.TableName, error) {
+	if d.name == "" {
+		return d.Catalog.Tables(ctx)
+	}
+	old, err := d.Catalog.Tables(ctx)
+	if err != nil {
+		return nil, err
+	}
+	next, err := d.next.Tables(ctx)
+	return append(slices.DeleteFunc(old, func(t lake.TableName) bool { return t == d.name }), next...), err
+}
+
+func (d *dropping) Table(ctx context.Context, name lake.TableName) (lake.Table, error) {
+	return d.of(name).Table(ctx, name)
+}
+
+func (d *dropping) Commit(ctx context.Context, c lake.TableCommit) (lake.Table, error) {
+	return d.of(c.Table).Commit(ctx, c)
+}
+
 func newRig(t *testing.T) *rig {
 	t.Helper()
-	r := &rig{t: t, ledger: memory.NewLedger(time.Hour), store: &counted{Store: memory.NewStore()}, catalog: memory.NewCatalog(), target: &target{quota: -1}, stream: memory.NewStream(1)}
+	r := &rig{t: t, ledger: memory.NewLedger(time.Hour), store: &counted{Store: memory.NewStore()}, target: &target{quota: -1}, stream: memory.NewStream(1)}
+	r.dropped = &dropping{Catalog: memory.NewCatalog(), next: memory.NewCatalog()}
+	r.catalog = r.dropped
 	var err error
 	if r.gzip, err = raw.NewCompressor(r.store, 1); err != nil {
 		t.Fatal(err)
@@ -248,6 +286,52 @@ func TestDaysAreRebuiltFromRaw(t *testing.T) {
 	r.deliver("account", 0, 2, 5)
 	if n := rows(r.table("account")); n != 4 {
 		t.Fatalf("%d rows after a rebuild and one new event", n)
+	}
+}
+
+// TestATableThatWasDroppedIsMadeAgain with what the ledger has forgotten, what
+// it names, and what comes later.
+func TestATableThatWasDroppedIsMadeAgain(t *testing.T) {
+	r := newRig(t)
+	r.deliver("account", 0, 1, 2)
+	r.deliver("payment", 0, 3)
+	curated, err := r.ledger.Curated(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err := arrivals.Forget(t.Context(), r.ledger, curated, noon.Add(3*arrivals.Window)); err != nil || n != 2 {
+		t.Fatal(n, err)
+	}
+	r.deliver("account", 1, 4)
+	r.dropped.name = "account"
+	if dry := r.invoke(`{"target":"rebuild","types":["account"],"dry_run":true}`); len(dry.Rebuilt) != 2 || dry.Rebuilt[0].RawFiles != 1 {
+		t.Fatalf("%+v", dry)
+	}
+	if _, err := r.dropped.Table(t.Context(), "account"); !errors.Is(err, lake.ErrNotFound) {
+		t.Fatal("a dry run has made the table", err)
+	}
+	for range 2 {
+		if report := r.invoke(`{"target":"rebuild","types":["account"]}`); !report.Finished || len(report.Rebuilt) != 2 {
+			t.Fatalf("%+v", report)
+		}
+		if n := rows(r.table("account")); n != 3 {
+			t.Fatalf("%d rows", n)
+		}
+	}
+	r.deliver("account", 1, 4, 5)
+	if n := rows(r.table("account")); n != 4 {
+		t.Fatalf("%d rows after one new event", n)
+	}
+}
+
+func TestTypesThatNobodyHasAreNotFound(t *testing.T) {
+	r := newRig(t)
+	r.deliver("account", 0, 1)
+	for _, target := range []string{"rebuild", "stream"} {
+		_, err := r.handler.Invoke(t.Context(), []byte(`{"target":"`+target+`","types":["account","acount"]}`))
+		if !errors.Is(err, lake.ErrNotFound) || lake.Hint(err) != "there are: account" {
+			t.Errorf("%s: %v (%s)", target, err, lake.Hint(err))
+		}
 	}
 }
 
