@@ -130,8 +130,13 @@ func testEvolve(h *harness) {
 }
 
 func testReopen(h *harness) {
-	grown := rich()
-	grown.Columns = append(columns().Columns, slices.DeleteFunc(grown.Columns[len(lake.SystemColumns()):], func(c lake.Column) bool { return c.Name == "amount" })...)
+	grown := columns()
+	grown.LastID = rich().LastID
+	for _, c := range rich().Columns[len(lake.SystemColumns()):] {
+		if grown.Column(c.Name) == nil {
+			grown.Columns = append(grown.Columns, c)
+		}
+	}
 	var base lake.Table
 	for range 12 {
 		base, _ = h.append(base, lesson)
