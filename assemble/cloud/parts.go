@@ -87,7 +87,9 @@ func (c *Cloud) sink(gz *raw.Compressor) (lake.Sink, error) {
 	}
 	if c.firehose == nil {
 		var err error
-		c.firehose, err = firehose.New(firehose.NewClient(c.AWS), firehose.Options{Stream: c.Config.AWS.Firehose, Direct: direct, Clock: c.Clock})
+		c.firehose, err = firehose.New(firehose.NewClient(c.AWS), firehose.Options{
+			Stream: c.Config.AWS.Firehose, Direct: direct, Partitions: c.Config.AWS.FirehosePartitions, Clock: c.Clock,
+		})
 		if err != nil {
 			return nil, err
 		}
