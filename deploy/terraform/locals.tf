@@ -19,6 +19,11 @@ locals {
   delivers   = !local.transforms || var.size == "standard"
   crawls     = !local.transforms || var.size == "standard"
 
+  # A stream on demand grows by itself; 16 shards take 16 MB a second. Firehose
+  # counts the partitions of all who put into it, so each process gets a share.
+  delivering = (local.shards == 0 ? 16 : local.shards) + 2
+  partitions = max(1, floor(var.delivery_partitions / local.delivering))
+
   # What the sizes give each part, in MB.
   shards = var.shards != null ? var.shards : { small = 1, standard = 2, large = 204 }[var.size]
   memory = {
@@ -53,6 +58,7 @@ locals {
       LAKE_CLAIMS_TTL        = "${var.claims_days * 24}h"
       LAKE_STREAM_RETENTION  = "${var.retention_hours}h"
     },
+    local.ingests && local.delivers ? { LAKE_AWS_FIREHOSE_PARTITIONS = tostring(local.partitions) } : {},
     var.config_file == "" ? {} : { LAKE_CONFIG = "s3://${local.bucket_name}/config/lake.yaml" },
     var.settings,
   )

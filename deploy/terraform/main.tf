@@ -150,9 +150,12 @@ module "catalog" {
   bucket     = module.bucket.name
   bucket_arn = module.bucket.arn
   crawls     = local.crawls
-  schedule   = var.crawler_schedule
-  scan_gb    = var.athena_scan_gb
-  emulated   = var.emulated
+  # Lines of the lake have members event_type and event_subtype: a table of which
+  # the subtype is a partition would have that column twice, which Athena refuses.
+  level    = local.transforms ? 4 : 3
+  schedule = var.crawler_schedule
+  scan_gb  = var.athena_scan_gb
+  emulated = var.emulated
 }
 
 module "replay" {

@@ -35,7 +35,7 @@ output "database" {
 }
 
 output "raw_database" {
-  description = "Name of the database of what the crawler finds, empty when there is none."
+  description = "Name of the database of raw: the table raw, and what the crawler finds."
   value       = module.catalog.raw_database
 }
 

@@ -178,6 +178,21 @@ variable "delivery_seconds" {
   }
 }
 
+variable "delivery_partitions" {
+  description = "Quota of the account for active partitions of a Firehose delivery stream. It is shared out among the processes that deliver, one a shard and two that replay; what a process has beyond its share it writes to S3 itself, in smaller objects."
+  type        = number
+  default     = 500
+
+  validation {
+    condition     = var.delivery_partitions >= 50 && var.delivery_partitions <= 100000 && floor(var.delivery_partitions) == var.delivery_partitions
+    error_message = "delivery_partitions: a whole number from 50 to 100,000."
+  }
+  validation {
+    condition     = var.size != "standard" || var.transform != "lambda" || floor(var.delivery_partitions / ((var.shards == null ? 2 : var.shards == 0 ? 16 : var.shards) + 2)) >= 20
+    error_message = "delivery_partitions: with so many shards fewer than 20 partitions are left for each process that delivers. Have the quota \"active partitions\" of Firehose raised and set delivery_partitions to it, or use size large."
+  }
+}
+
 variable "record_age_hours" {
   description = "Age at which Lambda gives up a record that fails and leaves it in S3, from where it is settled later. Below the stream's retention."
   type        = number

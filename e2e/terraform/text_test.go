@@ -228,6 +228,19 @@ func TestWithoutATransformEventsAreFiledByTypeAndDay(t *testing.T) {
 		`{"event_name":"lesson:paused","created_at":1772323200123456789}`:           "event_type=lesson/event_subtype=paused/year=2026/month=03/day=01",
 		`{"event_name":"../Pay/ment:A B","created_at":"2026-01-02T03:04:05.6Z"}`:    "event_type=___pay_ment/event_subtype=a_b/year=2026/month=01/day=02",
 		`{"event_name":":x","created_at":"2026-01-03T00:00:00Z","payload":{"a":1}}`: "event_type=other/event_subtype=x/year=2026/month=01/day=03",
+		// What is no date is no path and no partition of its own.
+		`{"event_name":"time:path","created_at":"../../x"}`:                 "event_type=time/event_subtype=path/year=1970/month=01/day=01",
+		`{"event_name":"time:text","created_at":"yesterday"}`:               "event_type=time/event_subtype=text/year=1970/month=01/day=01",
+		`{"event_name":"time:month","created_at":"2026-13-01T00:00:00Z"}`:   "event_type=time/event_subtype=month/year=1970/month=01/day=01",
+		`{"event_name":"time:day","created_at":"2026-12-011"}`:              "event_type=time/event_subtype=day/year=1970/month=01/day=01",
+		`{"event_name":"time:lines","created_at":"x\n2026-12-01"}`:          "event_type=time/event_subtype=lines/year=1970/month=01/day=01",
+		`{"event_name":"time:none"}`:                                        "event_type=time/event_subtype=none/year=1970/month=01/day=01",
+		`{"event_name":"time:null","created_at":null}`:                      "event_type=time/event_subtype=null/year=1970/month=01/day=01",
+		`{"event_name":"time:object","created_at":{"a":["2026-01-01"]}}`:    "event_type=time/event_subtype=object/year=1970/month=01/day=01",
+		`{"event_name":"time:large","created_at":1e30}`:                     "event_type=time/event_subtype=large/year=1970/month=01/day=01",
+		`{"event_name":"time:before","created_at":-1e15}`:                   "event_type=time/event_subtype=before/year=1970/month=01/day=01",
+		`{"event_name":"time:date","created_at":"2026-12-01"}`:              "event_type=time/event_subtype=date/year=2026/month=12/day=01",
+		`{"event_name":"time:space","created_at":"2026-12-02 10:00:00+00"}`: "event_type=time/event_subtype=space/year=2026/month=12/day=02",
 	}
 	client := sdk.NewFromConfig(server.Config())
 	for line := range maps.Keys(cases) {

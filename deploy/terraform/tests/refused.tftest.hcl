@@ -96,6 +96,15 @@ run "numbers_out_of_range" {
   ]
 }
 
+run "more_shards_than_firehose_has_partitions_for" {
+  command = plan
+  variables {
+    size   = "standard"
+    shards = 40
+  }
+  expect_failures = [var.delivery_partitions]
+}
+
 run "packages_that_are_not_built" {
   command = plan
   variables { packages = "tests/none" }

@@ -153,6 +153,18 @@ run "own_settings_reach_the_functions" {
   }
 }
 
+run "processes_share_the_quota_of_partitions" {
+  command = plan
+  variables {
+    size   = "standard"
+    shards = 8
+  }
+  assert {
+    condition     = output.environment.LAKE_AWS_FIREHOSE_PARTITIONS == "50"
+    error_message = "Firehose counts the partitions of 8 processes that ingest and 2 that replay together"
+  }
+}
+
 run "a_message_is_hidden_until_its_call_has_ended" {
   command = plan
   module { source = "./modules/queue" }

@@ -4,8 +4,8 @@ output "database" {
 }
 
 output "raw_database" {
-  description = "Name of the database of what the crawler finds, empty when there is none."
-  value       = var.crawls ? aws_glue_catalog_database.raw[0].name : ""
+  description = "Name of the database of raw: the table raw, and what the crawler finds."
+  value       = aws_glue_catalog_database.raw.name
 }
 
 output "arns" {

@@ -43,6 +43,16 @@ variable "crawls" {
   type        = bool
 }
 
+variable "level" {
+  description = "At which level of the bucket the crawler's tables begin: 3 for a table a type, 4 for one a type and subtype."
+  type        = number
+
+  validation {
+    condition     = contains([3, 4], var.level)
+    error_message = "level: 3 or 4."
+  }
+}
+
 variable "schedule" {
   description = "When the crawler looks."
   type        = string

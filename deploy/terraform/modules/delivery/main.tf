@@ -11,11 +11,14 @@ locals {
   extension   = ".ndjson.gz"
 
   # Events as producers send them: the names are made safe for a path, the time
-  # may be text or a number in s, ms, us or ns.
+  # may be text or a number in s, ms, us or ns. What does not begin with a date,
+  # or has no time, is filed under the first day of 1970: the time becomes a part
+  # of the key, and anything else could be a path or a partition of its own.
   event_query = join("", [
     "{event_type:(.event_name|tostring|split(\":\")|(.[0]//\"\")|ascii_downcase|gsub(\"[^a-z0-9_]\";\"_\")|.[0:64]|if .==\"\" then \"other\" else . end),",
     "event_subtype:(.event_name|tostring|split(\":\")|(.[1]//\"none\")|ascii_downcase|gsub(\"[^a-z0-9_]\";\"_\")|.[0:64]|if .==\"\" then \"none\" else . end)}+",
-    "(.created_at|(if type==\"number\" then (if .>1e17 then ./1e9 elif .>1e14 then ./1e6 elif .>1e11 then ./1e3 else . end|floor|todate) else tostring end)",
+    "(.created_at|(if type==\"number\" then (if .>1e17 then ./1e9 elif .>1e14 then ./1e6 elif .>1e11 then ./1e3 else . end|floor|if .<0 or .>253402300799 then \"\" else todate end) else tostring end)",
+    "|if test(\"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])([Tt ]|$)\") then . else \"1970-01-01\" end",
     "|{year:.[0:4],month:.[5:7],day:.[8:10]})",
   ])
 }
