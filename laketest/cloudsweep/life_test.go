@@ -61,7 +61,7 @@ func (a *account) deploy(gate *fault.Gate, m mutant) (*lambdas, error) {
 	if m != nil {
 		ledger = m(a, ledger)
 	}
-	ledger = fault.Ledger(gate, ledger)
+	ledger = fault.Ledger(gate, hasty{ledger, a})
 	store := fault.Store(gate, a.store)
 	l := &lambdas{}
 	gz, err := raw.NewCompressor(store, 1)
