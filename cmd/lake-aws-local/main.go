@@ -116,5 +116,6 @@ func show(out io.Writer, c *awslocal.Cloud, front string) {
 	if front != "" {
 		fmt.Fprintf(out, "# POST events to %s/v1/events\n", front)
 	}
+	fmt.Fprintf(out, "# nothing drains s3://%s/aws/lambda/ here: invoke lambda-replay with {\"target\":\"drain\"} for batches that were given up\n", c.Names.Bucket)
 	fmt.Fprintln(out, "# ready; Ctrl-C ends it, and nothing is kept")
 }
