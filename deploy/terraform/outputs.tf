@@ -49,6 +49,27 @@ output "reader_policy" {
   value       = module.catalog.reader_policy
 }
 
+output "producer_policy" {
+  description = "Text of the policy that those need who write to the stream themselves."
+  value = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      {
+        Sid      = "Write"
+        Effect   = "Allow"
+        Action   = ["kinesis:PutRecord", "kinesis:PutRecords", "kinesis:ListShards", "kinesis:DescribeStreamSummary"]
+        Resource = [module.stream.arn]
+      },
+      {
+        Sid      = "Encrypt"
+        Effect   = "Allow"
+        Action   = ["kms:GenerateDataKey"]
+        Resource = [module.key.arn]
+      },
+    ]
+  })
+}
+
 output "queues" {
   description = "URL of each queue of notifications, by the function that reads it."
   value = merge(
