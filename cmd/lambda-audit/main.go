@@ -19,9 +19,12 @@ func main() {
 		if err != nil {
 			return nil, err
 		}
-		var stream lake.Stream
+		var stream, probe lake.Stream
 		if c.Config.AWS.Stream != "" {
 			if stream, err = c.Stream(); err != nil {
+				return nil, err
+			}
+			if probe, err = c.Probe(); err != nil {
 				return nil, err
 			}
 		}
@@ -30,7 +33,7 @@ func main() {
 			return nil, err
 		}
 		return audit.New(audit.Config{
-			Receipts: parts.Ledger, Stream: stream, Ledger: parts.Ledger, Store: parts.Store, Catalog: parts.Catalog,
+			Receipts: parts.Ledger, Stream: stream, Probe: probe, Ledger: parts.Ledger, Store: parts.Store, Catalog: parts.Catalog,
 			Lines: parts.Lines, Clock: c.Clock, Done: tables.Audits(c, metrics), Log: c.Log,
 		}), nil
 	})

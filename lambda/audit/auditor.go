@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/eventlake/lake"
@@ -22,6 +23,7 @@ type auditor struct {
 	report   *Report
 	books    books
 	receipts map[lake.ShardID][]lake.Receipt // disjoint, in the order of their positions
+	toNow    bool                            // receipts has all until now
 	// ids are those that raw has of the hours, by table, with the number of
 	// rows that were found for each, or inFlight.
 	ids    map[lake.TableName]map[lake.ID]int32
@@ -46,8 +48,13 @@ func (a *auditor) holds(t lake.Instant) bool { return t >= a.report.From && t < 
 
 // readReceipts sums what became of the records.
 func (a *auditor) readReceipts(ctx context.Context) error {
-	// A batch ends at most an hour after an event of it was taken in.
-	for r, err := range a.Receipts.Receipts(ctx, a.report.From, a.report.To.Add(time.Hour)) {
+	// A batch ends at most an hour after an event of it was taken in, and log
+	// times of batches may overlap at the start of the hours. Of late hours, all are read until now, to see that nothing waits behind them.
+	to, now := a.report.To.Add(time.Hour), a.Clock()
+	if a.toNow = now.Sub(to) < a.Settle+time.Hour; a.toNow {
+		to = max(to, now+1)
+	}
+	for r, err := range a.Receipts.Receipts(ctx, a.report.From.Add(-time.Hour), to) {
 		if err != nil {
 			return err
 		}
@@ -90,8 +97,12 @@ func (a *auditor) readShard(ctx context.Context, shard lake.ShardID, list []lake
 	var batch lake.Batch
 	var missed int64
 	var first lake.Position
-	at, end := 0, list[len(list)-1].To
-	for after := list[0].First.Before(); end.After(after); {
+	at := slices.IndexFunc(list, func(r lake.Receipt) bool { return r.Time >= a.report.From })
+	if at < 0 {
+		return nil
+	}
+	end := list[len(list)-1].To
+	for after := list[at].First.Before(); end.After(after); {
 		err := a.Stream.Read(ctx, shard, after, lake.MaxBody, &batch)
 		if errors.Is(err, lake.ErrTrimmed) || errors.Is(err, lake.ErrNotFound) { // a closed shard goes with its last record
 			a.report.problem("%s: the stream no longer has records from %s on; look sooner, or keep it longer", shard, after)

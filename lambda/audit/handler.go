@@ -20,7 +20,10 @@ import (
 type Config struct {
 	Receipts lake.ReceiptReader
 	Stream   lake.Stream // nil: the stream is not read again
-	Ledger   interface {
+	// Probe is the stream, for looking at single records between receipts; nil:
+	// it is not looked at.
+	Probe  lake.Stream
+	Ledger interface {
 		lake.Ledger
 		lake.Backlog
 	}
@@ -39,7 +42,8 @@ type Config struct {
 type Request struct {
 	From string `json:"from,omitempty"` // RFC 3339, a whole hour
 	To   string `json:"to,omitempty"`   // exclusive
-	// Stream counts the records of the stream again, too. It reads them all.
+	// Stream counts the records of the stream again, too. It reads them all;
+	// without it only the records between receipts are looked at.
 	Stream bool `json:"stream,omitempty"`
 }
 
@@ -55,6 +59,8 @@ type Report struct {
 	Gap      int64    `json:"gap"`
 	Doubled  int64    `json:"doubled"`
 	InFlight int      `json:"in_flight"`
+	Seams    int      `json:"seams"`    // ends of receipts behind which the stream was looked at
+	Aside    int      `json:"aside"`    // raw objects that are set aside now, of any hour
 	Problems []string `json:"problems"` // at most maxProblems, each with its place
 }
 
@@ -148,7 +154,12 @@ func (h *Handler) run(ctx context.Context, q Request) (*Report, error) {
 			return nil, err
 		}
 	}
-	if err := errors.Join(a.readRaw(ctx), a.readTables(ctx)); err != nil {
+	if !q.Stream && h.config.Probe != nil {
+		if err := a.readSeams(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if err := errors.Join(a.readAside(ctx), a.readRaw(ctx), a.readTables(ctx)); err != nil {
 		return nil, err
 	}
 	a.compare()

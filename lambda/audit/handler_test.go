@@ -59,7 +59,7 @@ func newRig(t *testing.T) *rig {
 			ingest.NewNames(ingest.Caps{Types: 9, Subtypes: 9}, nil), raw.NewWriter(gz, nil), gz, raw.NewMemory(1<<20))
 	}
 	r.handed, r.worker = ingest.NewHanded(core, r.receipts), ingest.NewWorker(core(shard), r.stream, ingest.Options{})
-	r.handler = audit.New(audit.Config{Receipts: r.receipts, Stream: r.stream, Ledger: r.ledger, Store: r.store, Catalog: r.catalog, Lines: lines,
+	r.handler = audit.New(audit.Config{Receipts: r.receipts, Stream: r.stream, Probe: r.stream, Ledger: r.ledger, Store: r.store, Catalog: r.catalog, Lines: lines,
 		Clock: func() lake.Instant { return noon.Add(3 * time.Hour) }})
 	return r
 }
@@ -138,9 +138,21 @@ func (r *rig) register() {
 	}
 }
 
-func (r *rig) audit() audit.Report {
+// scheduled is the audit as the schedule asks for it.
+func (r *rig) scheduled(gap int64, problem string) audit.Report {
 	r.t.Helper()
-	out, err := r.handler.Invoke(r.t.Context(), []byte(`{"stream":true}`))
+	report := r.ask(`{}`)
+	if report.Gap != gap || report.Streamed != 0 || !strings.Contains(strings.Join(report.Problems, "\n"), problem) {
+		r.t.Fatalf("%+v, want a gap of %d: %s", report, gap, problem)
+	}
+	return report
+}
+
+func (r *rig) audit() audit.Report { return r.ask(`{"stream":true}`) }
+
+func (r *rig) ask(request string) audit.Report {
+	r.t.Helper()
+	out, err := r.handler.Invoke(r.t.Context(), []byte(request))
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -250,6 +262,54 @@ func TestRecordsThatWerePassedOverAreAGap(t *testing.T) {
 	r.send(noon, "account:x")
 	r.take()
 	r.gap(2, "2 records from 2 on have no receipt")
+}
+
+// TestTheScheduledAuditSeesWhereReceiptsDoNotTouch without reading the stream.
+func TestTheScheduledAuditSeesWhereReceiptsDoNotTouch(t *testing.T) {
+	r := newRig(t)
+	scheduled := func(gap int64, seams int, problem string) {
+		t.Helper()
+		if report := r.scheduled(gap, problem); report.Seams != seams {
+			t.Fatalf("%+v, want %d seams", report, seams)
+		}
+	}
+	scheduled(0, 0, "")
+	for range 2 {
+		r.send(noon, "account:x")
+		r.take()
+	}
+	scheduled(0, 1, "")
+	r.send(noon, "account:x", "account:x")
+	r.batch() // nobody settles it
+	scheduled(1, 1, "nobody has taken in what it holds from 3 on")
+	r.send(noon, "account:x")
+	r.take()
+	scheduled(1, 2, "records from 3 to before 5 have no receipt")
+	r.send(noon.Add(2*time.Hour), "account:x") // too young to be missed
+	scheduled(1, 2, "")
+}
+
+func TestAShardWithoutReceiptsIsNamed(t *testing.T) {
+	r := newRig(t)
+	r.send(noon, "account:x")
+	r.scheduled(1, "nobody has taken in what it holds from 1 on")
+	if err := r.worker.Drain(t.Context()); err != nil { // workers write no receipts
+		t.Fatal(err)
+	}
+	r.curate()
+	r.scheduled(0, "")
+}
+
+func TestWhatIsSetAsideIsNamed(t *testing.T) {
+	r := newRig(t)
+	key := lake.Key("raw/event_type=account/event_subtype=x/year=2026/month=06/day=01/gone.gz")
+	if _, err := arrivals.Register(t.Context(), r.ledger, []lake.Info{{Key: key, Bytes: 1, Time: noon}}); err != nil {
+		t.Fatal(err)
+	}
+	if aside, err := arrivals.SetAside(t.Context(), r.ledger, r.store, r.catalog, noon); err != nil || len(aside) != 1 {
+		t.Fatal(aside, err)
+	}
+	r.gap(0, string(key)+" is set aside: the object is gone")
 }
 
 func TestALostObjectIsNamed(t *testing.T) {
