@@ -324,3 +324,27 @@ func TestTheWholeHasWhatWasForgottenAndWhatIsNotRegistered(t *testing.T) {
 		t.Fatal("a raw object is no quarantine file")
 	}
 }
+
+// TestTheWholeLeavesOutWhatIsSetAside until it is written anew: a rebuild would
+// stop at it.
+func TestTheWholeLeavesOutWhatIsSetAside(t *testing.T) {
+	ledger, store, now := memory.NewLedger(time.Hour), memory.NewStore(), lake.InstantOf(time.Now())
+	put(t, store, objects(0, 2)) // "x" is no gzip
+	register(t, ledger, objects(0, 2))
+	aside, err := arrivals.SetAside(t.Context(), ledger, store, memory.NewCatalog(), now.Add(time.Minute))
+	if err != nil || len(aside) != 2 || len(files(t, ledger)) != 0 {
+		t.Fatal(aside, err)
+	}
+	for want, keys := range [][]lake.Key{nil, {object(1).Key}} {
+		if settled, err := arrivals.Settle(t.Context(), store, keys); err != nil || len(settled) != want {
+			t.Fatal(settled, err)
+		}
+		j, err := (&arrivals.Whole{Ledger: ledger, Store: store}).Journal(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := slices.Collect(j.Files("")); len(got) != want {
+			t.Fatalf("%v", got)
+		}
+	}
+}
