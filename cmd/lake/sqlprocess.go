@@ -46,26 +46,32 @@ const (
 func openPool(ctx context.Context, cfg config.Config, log *slog.Logger) (*pool.Pool, error) {
 	part := int64(max(cfg.Query.Memory/config.Size(cfg.Query.Concurrent), leastPart))
 	setup := sqlSetup{Data: cfg.Data, Memory: part, Spill: spill / int64(cfg.Query.Concurrent), Threads: cfg.Query.Threads, Level: slog.LevelWarn}
+	command, err := sqlCommand()
+	if err != nil {
+		return nil, err
+	}
 	ended := func() {
 		if err := duckdb.Clean(cfg.Data); err != nil {
 			log.Warn("what a sql process left stays for now", "err", err)
 		}
 	}
-	return pool.Open(ctx, pool.Config{Command: sqlCommand, Setup: setup, Size: cfg.Query.Concurrent, Memory: part, Ended: ended, Logger: log})
+	return pool.Open(ctx, pool.Config{Command: command, Setup: setup, Size: cfg.Query.Concurrent, Memory: part, Ended: ended, Logger: log})
 }
 
-// sqlCommand is this program again: on Linux the one that runs, also when its
+// sqlCommand makes this program again: on Linux the one that runs, also when its
 // file has been replaced by a newer one.
-func sqlCommand() *exec.Cmd {
+func sqlCommand() (func() *exec.Cmd, error) {
 	self := "/proc/self/exe"
 	if _, err := os.Stat(self); err != nil {
 		if self, err = os.Executable(); err != nil {
-			self = os.Args[0]
+			return nil, err
 		}
 	}
-	c := exec.Command(self, sqlProcess)
-	c.Args[0] = "lake"
-	return c
+	return func() *exec.Cmd {
+		c := exec.Command(self, sqlProcess)
+		c.Args[0] = "lake"
+		return c
+	}, nil
 }
 
 func newSQLProcess(a *app) *cobra.Command {
