@@ -15,7 +15,7 @@ type hasty struct {
 }
 
 func (h hasty) Claim(ctx context.Context, shard lake.ShardID, claims []lake.Claim, out []lake.Outcome) error {
-	if len(claims) == 0 || !h.a.chance(0.06) {
+	if len(claims) == 0 || !h.a.chance(0.15) {
 		return h.FullLedger.Claim(ctx, shard, claims, out)
 	}
 	made := h.a.rng.IntN(len(claims) + 1)
