@@ -179,7 +179,7 @@ func (r *run) script(ctx context.Context) error {
 				return err
 			}
 		case 5:
-			if err := r.again(ctx, `{"target":"stream","types":["payment"]}`); err != nil {
+			if err := r.again(ctx, `{"target":"stream","types":["other"]}`); err != nil {
 				return err
 			}
 		}
