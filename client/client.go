@@ -5,6 +5,8 @@
 package client
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -34,7 +36,8 @@ type Options struct {
 	Compress    bool                      // with zstd
 	Patience    time.Duration             // give up after so long without a success; default 1 m, negative: never
 	Timeout     time.Duration             // for one request; default 1 m
-	HTTPClient  *http.Client              // default: one of its own that follows no redirect
+	CA          *x509.CertPool            // whose certificates are trusted, see LoadCA; default: those that the system trusts
+	HTTPClient  *http.Client              // default: one of its own that follows no redirect; CA does not count with another
 	Logger      *slog.Logger              // default: silent
 	Backoff     func(n int) time.Duration // pause before the n-th retry, n from 1; default: 100 ms doubling to 10 s, randomized
 }
@@ -93,6 +96,8 @@ func (o Options) withDefaults() Options {
 				MaxIdleConnsPerHost: o.Connections,
 				IdleConnTimeout:     time.Minute,
 				DisableCompression:  true,
+				ForceAttemptHTTP2:   true,
+				TLSClientConfig:     &tls.Config{RootCAs: o.CA, MinVersion: tls.VersionTLS12},
 			},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		}

@@ -42,8 +42,8 @@ type Ack struct {
 // Post sends one batch and returns once the lake has stored it. It tries again
 // after network errors, 429 and 5xx, as Retry-After says or with growing
 // pauses, until the context ends or Options.Patience runs out (lake.ErrLimit).
-// A batch that is too large for the lake is halved; other 4xx answers are
-// lake.ErrInvalid at once.
+// A batch that is too large for the lake is halved; other 4xx answers, and
+// connections that no repeat can mend, are lake.ErrInvalid at once.
 func (c *Client) Post(ctx context.Context, b Batch) (Ack, error) {
 	ack := Ack{Batch: b}
 	body, encoding := b.Body, ""
@@ -115,19 +115,22 @@ func (c *Client) try(ctx context.Context, body []byte, encoding string, events i
 	}
 	resp, err := c.o.HTTPClient.Do(req)
 	if err != nil {
+		if never := hopeless(err, c.success.Load() > 0); never != nil {
+			return nil, -1, never
+		}
 		return nil, 0, err // http.Client names method and URL
 	}
 	text, err := io.ReadAll(io.LimitReader(resp.Body, 16<<20))
 	if closing := resp.Body.Close(); err == nil {
 		err = closing
 	}
+	if resp.StatusCode/100 != 2 { // whatever there is of the text
+		return nil, retryAfter(resp), refusal(c.url, resp.StatusCode, text)
+	}
 	if err != nil {
 		return nil, 0, fmt.Errorf("read the answer of %s: %w", c.url, err)
 	}
-	if resp.StatusCode/100 == 2 {
-		return accepted(text, events)
-	}
-	return nil, retryAfter(resp), refusal(c.url, resp.StatusCode, text)
+	return accepted(text, events)
 }
 
 // accepted reads the answer to a stored request.
@@ -171,8 +174,16 @@ func refusal(url string, status int, text []byte) error {
 	}
 	e := answer.Error
 	what := strings.TrimRight(fmt.Sprintf("%s answered %d %s: %s", url, status, e.Code, e.Message), ": \n")
-	if e.Hint == "" && status/100 == 3 {
+	switch {
+	case e.Hint != "":
+	case status/100 == 3:
 		e.Hint = "use the address that it redirects to"
+	case status == http.StatusBadRequest && strings.HasPrefix(url, "http://") && (len(text) == 0 || strings.Contains(e.Message, "HTTPS")):
+		e.Hint = "does this port want https://?"
+	case status == http.StatusUnauthorized, status == http.StatusForbidden:
+		e.Hint = "what answers there wants to know who sends: --key KEY, or LAKE_KEY"
+	case status == http.StatusNotFound, status == http.StatusMethodNotAllowed:
+		e.Hint = "is it a lake that answers there? write its address without a path"
 	}
 	return lake.Errorf(lake.ErrInvalid, e.Hint, "%s", what)
 }
@@ -203,9 +214,15 @@ func backoff(n int) time.Duration {
 	return d/2 + rand.N(d/2)
 }
 
+// leastRequest is what every lake takes: limits.request_bytes cannot be lower.
+const leastRequest = 1 << 10
+
 // halve posts both halves of a batch that is too large; a single event that is
 // too large is dropped.
 func (c *Client) halve(ctx context.Context, ack Ack, err error) (Ack, error) {
+	if ack.Events == 1 && len(ack.Body) <= leastRequest && c.success.Load() == 0 {
+		return ack, lake.Errorf(lake.ErrInvalid, "is there a proxy in front that limits requests?", "%s takes not even %d bytes: %v", c.url, len(ack.Body), err)
+	}
 	if ack.Events == 1 {
 		ack.Dropped = []Refused{{Reason: lake.ReasonTooLarge, Detail: err.Error()}}
 		return ack, nil

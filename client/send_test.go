@@ -231,7 +231,7 @@ func TestWhatATryCannotMendStopsAtOnce(t *testing.T) {
 	for status, body := range map[int]string{
 		401: `{"error":{"code":"unauthorized","message":"this needs a key","hint":"send a key"}}`,
 		400: `{"error":{"code":"not_json","message":"no","hint":"h"}}`,
-		404: "404 page not found", 301: "", 415: "{}",
+		403: "{}", 404: "404 page not found", 301: "", 405: "", 415: "{}", 421: "{}",
 		200: "<html>hello</html>", 202: `{"accepted":1,"quarantined":0,"results":[]}`,
 	} {
 		t.Run(fmt.Sprint(status), func(t *testing.T) {
@@ -265,7 +265,7 @@ func TestTooLargeForTheLakeIsHalved(t *testing.T) {
 		}
 		return false
 	}
-	large := `{"x":"` + strings.Repeat("y", 200) + "\"}\n"
+	large := `{"x":"` + strings.Repeat("y", 2000) + "\"}\n"
 	var dropped []int64
 	report, err := newClient(t, client.Options{URL: s.URL, BatchEvents: 64}).Send(t.Context(), input(t, numbered(90)+large+"{oops\n"+numbered(30)), client.Hooks{
 		Acked: func(a client.Ack) {

@@ -76,7 +76,7 @@ func (r *reader) readEnv(env []string) {
 
 // otherVariables are the LAKE_ variables that are no keys of the configuration.
 func otherVariables() []string {
-	return []string{"LAKE_CONFIG", "LAKE_URL", "LAKE_KEY", "LAKE_PYICEBERG", "LAKE_BIN", "LAKE_AWS", "LAKE_TF_MIRROR", "LAKE_TERRAFORM", "LAKE_LAMBDAS"}
+	return []string{"LAKE_CONFIG", "LAKE_URL", "LAKE_KEY", "LAKE_CA", "LAKE_PYICEBERG", "LAKE_BIN", "LAKE_AWS", "LAKE_TF_MIRROR", "LAKE_TERRAFORM", "LAKE_LAMBDAS"}
 }
 
 // readOverrides takes flags over what is there.

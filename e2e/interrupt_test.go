@@ -256,7 +256,9 @@ func TestASecondCtrlCEndsAtOnce(t *testing.T) {
 	if err := s.cmd.Process.Signal(syscall.SIGINT); err != nil {
 		t.Fatal(err)
 	}
-	<-ended
+	if err := <-ended; err == nil {
+		t.Error("it ended in order")
+	}
 	if exit := s.cmd.ProcessState.ExitCode(); exit != 130 || !strings.Contains(s.log.String(), "ended at once") {
 		t.Errorf("exit %d\n%s", exit, s.log)
 	}

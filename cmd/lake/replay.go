@@ -12,13 +12,15 @@ import (
 
 	"github.com/eventlake/lake"
 	"github.com/eventlake/lake/assemble"
+	"github.com/eventlake/lake/client"
 	"github.com/eventlake/lake/config"
 	"github.com/eventlake/lake/replay"
 )
 
 func newReplay(a *app) *cobra.Command {
 	var types, sources []string
-	var from, to, target, speed, key string
+	var from, to, target, speed, ca string
+	var other receiver
 	c := &cobra.Command{
 		Use: "replay --to stream|URL|FILE", Short: "Publish a range of events again, with their original ids",
 		Long: `Publish events from raw again: to this lake's own stream (where all of them are duplicates), to another lake
@@ -56,8 +58,11 @@ the source of each event: with keys, use a write key of that source, or an admin
 				return err
 			}
 			args.Pace.MaxGap = time.Hour
+			if other.ca, err = a.authorities(ca); err != nil {
+				return err
+			}
 			return a.with(c.Context(), func(s *session, _ config.Config) error {
-				return a.replay(c.Context(), s, args, target, key)
+				return a.replay(c.Context(), s, args, target, other)
 			})
 		},
 	}
@@ -68,7 +73,8 @@ the source of each event: with keys, use a write key of that source, or an admin
 	f.StringVar(&from, "from", "", "first day of the events' own time, YYYY-MM-DD (UTC)")
 	f.StringVar(&to, "until", "", "day after the last, YYYY-MM-DD (UTC)")
 	f.StringVar(&speed, "speed", "max", "times the speed at which the events were received, e.g. 10x; max is as fast as possible")
-	f.StringVar(&key, "key", "", "write key of the receiving lake")
+	f.StringVar(&other.key, "key", "", "write key of the receiving lake")
+	f.StringVar(&ca, "ca", "", caUsage)
 	if err := c.MarkFlagRequired("to"); err != nil {
 		panic(err) // the flag is defined above
 	}
@@ -86,7 +92,7 @@ func parseSpeed(s string) (float64, error) {
 	return f, nil
 }
 
-func (a *app) replay(ctx context.Context, s *session, args assemble.ReplayArgs, target, key string) (err error) {
+func (a *app) replay(ctx context.Context, s *session, args assemble.ReplayArgs, target string, other receiver) (err error) {
 	var done replay.Published
 	switch {
 	case target == "stream":
@@ -96,7 +102,8 @@ func (a *app) replay(ctx context.Context, s *session, args assemble.ReplayArgs, 
 		}
 		err = s.settle(ctx)
 	case strings.HasPrefix(target, "http://"), strings.HasPrefix(target, "https://"):
-		err = a.replayHTTP(ctx, s, args, target, key, &done)
+		other.app, other.url, other.clients = a, target, map[lake.SourceID]*client.Client{}
+		err = emitted(ctx, s, args, &done, func(events []assemble.ReplayEvent) error { return other.post(ctx, events) })
 	default:
 		err = a.replayFile(ctx, s, args, target, &done)
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -72,16 +73,12 @@ func (a *app) replayFile(ctx context.Context, s *session, args assemble.ReplayAr
 	return err
 }
 
-func (a *app) replayHTTP(ctx context.Context, s *session, args assemble.ReplayArgs, url, key string, done *replay.Published) error {
-	to := receiver{url: url, key: key, app: a, clients: map[lake.SourceID]*client.Client{}}
-	return emitted(ctx, s, args, done, func(events []assemble.ReplayEvent) error { return to.post(ctx, events) })
-}
-
 // receiver is another lake, with a client for each source, since a request's
 // events are of one source.
 type receiver struct {
 	*app
 	url, key string
+	ca       *x509.CertPool
 	clients  map[lake.SourceID]*client.Client
 }
 
@@ -118,7 +115,7 @@ func (r *receiver) client(source lake.SourceID) (*client.Client, error) {
 		return c, nil
 	}
 	c, err := client.New(client.Options{
-		URL: r.url, Key: r.key, Header: http.Header{collect.HeaderSource: {string(source)}}, Logger: r.quiet(config.Default()),
+		URL: r.url, Key: r.key, CA: r.ca, Header: http.Header{collect.HeaderSource: {string(source)}}, Logger: r.quiet(config.Default()),
 	})
 	if err == nil {
 		r.clients[source] = c

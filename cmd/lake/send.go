@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -21,6 +22,7 @@ import (
 // sendFlags are the flags of lake send.
 type sendFlags struct {
 	url, key, source   string
+	ca                 string
 	connections, batch int
 	compress, resume   bool
 	patience           time.Duration
@@ -47,6 +49,7 @@ send leaves FILE.lake-sent, from which --resume goes on.`,
 	fs := c.Flags()
 	fs.StringVar(&f.url, "url", "", "the lake (default $LAKE_URL, else where this configuration listens)")
 	fs.StringVar(&f.key, "key", "", "write key (default $LAKE_KEY)")
+	fs.StringVar(&f.ca, "ca", "", caUsage)
 	fs.StringVar(&f.source, "source", "", "source of the events, for a lake that asks for no key")
 	fs.IntVar(&f.connections, "connections", 4, "requests at a time")
 	fs.IntVar(&f.batch, "batch", 1000, "most events a request")
@@ -66,6 +69,9 @@ func (a *app) send(ctx context.Context, f sendFlags, files []string) error {
 		Compress: f.compress, Patience: f.patience, Logger: a.quiet(cfg)}
 	if o.Key == "" {
 		o.Key = a.getenv("LAKE_KEY")
+	}
+	if o.CA, err = a.authorities(f.ca); err != nil {
+		return err
 	}
 	if f.source != "" {
 		if err := lake.SourceID(f.source).Validate(); err != nil {
@@ -91,7 +97,7 @@ func (a *app) send(ctx context.Context, f sendFlags, files []string) error {
 		err = errors.Join(err, a.printSent(total))
 	}
 	if err == nil && total.Dropped > 0 {
-		err = lake.Errorf(lake.ErrLimit, "an event may have 1 MiB; nothing else is missing", "%s events were left out", count(total.Dropped))
+		err = lake.Errorf(lake.ErrLimit, "an event may have 1 MiB, and no more than limits.request_bytes there; nothing else is missing", "%s events were left out", count(total.Dropped))
 	}
 	return err
 }
@@ -197,6 +203,25 @@ func (a *app) lakeURL(flag string, cfg config.Config) string {
 		scheme = "https"
 	}
 	return scheme + "://" + net.JoinHostPort(host, port)
+}
+
+const caUsage = "file of certificates in PEM to trust besides the system's, for https (default $LAKE_CA)"
+
+// authorities are those of the file that the flag or LAKE_CA names; nil when
+// neither does.
+func (a *app) authorities(flag string) (*x509.CertPool, error) {
+	file := flag
+	if file == "" {
+		file = a.getenv("LAKE_CA")
+	}
+	if file == "" {
+		return nil, nil
+	}
+	pool, err := client.LoadCA(file)
+	if err != nil {
+		return nil, &usageError{err}
+	}
+	return pool, nil
 }
 
 // getenv looks a variable up in the app's environment; "" when it is not set.
