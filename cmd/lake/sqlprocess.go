@@ -46,7 +46,7 @@ const (
 func openPool(ctx context.Context, cfg config.Config, log *slog.Logger) (*pool.Pool, error) {
 	part := int64(max(cfg.Query.Memory/config.Size(cfg.Query.Concurrent), leastPart))
 	setup := sqlSetup{Data: cfg.Data, Memory: part, Spill: spill / int64(cfg.Query.Concurrent), Threads: cfg.Query.Threads, Level: slog.LevelWarn}
-	command, err := sqlCommand()
+	command, err := sqlCommand(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +60,7 @@ func openPool(ctx context.Context, cfg config.Config, log *slog.Logger) (*pool.P
 
 // sqlCommand makes this program again: on Linux the one that runs, also when its
 // file has been replaced by a newer one.
-func sqlCommand() (func() *exec.Cmd, error) {
+func sqlCommand(ctx context.Context) (func() *exec.Cmd, error) {
 	self := "/proc/self/exe"
 	if _, err := os.Stat(self); err != nil {
 		if self, err = os.Executable(); err != nil {
@@ -68,7 +68,7 @@ func sqlCommand() (func() *exec.Cmd, error) {
 		}
 	}
 	return func() *exec.Cmd {
-		c := exec.Command(self, sqlProcess)
+		c := exec.CommandContext(context.WithoutCancel(ctx), self, sqlProcess) // the pool ends it, in order
 		c.Args[0] = "lake"
 		return c
 	}, nil
