@@ -34,7 +34,7 @@ const (
 func (l *Local) Ops() admin.Ops {
 	tails := newTails(l)
 	return admin.Ops{
-		OpStatus:          op(func(ctx context.Context, _ struct{}, _ func(any)) (any, error) { return l.Status(ctx) }),
+		OpStatus:          op(l.opStatus),
 		OpVerify:          reading(&l.upkeep, op(l.opVerify)),
 		OpCompact:         op(l.opCompact),
 		OpQuarantineList:  reading(&l.upkeep, op(l.opQuarantineList)),

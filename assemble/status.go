@@ -51,6 +51,7 @@ type ShardStatus struct {
 // TableStatus is one table in short.
 type TableStatus struct {
 	Table   lake.TableName `json:"table"`
+	Types   []string       `json:"types,omitempty"` // true names of the event types in it; only where they are asked for
 	Rows    int64          `json:"rows"`
 	Files   int            `json:"files"`
 	Bytes   int64          `json:"bytes"`

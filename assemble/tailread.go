@@ -246,7 +246,7 @@ func (c *tailCursor) look(rec *lake.Record) *TailEvent {
 	if refused != nil {
 		e.Reason, e.Detail = refused.Reason, refused.Detail
 	} else {
-		e.Type, e.Subtype, e.Created = row.Name.Type, row.Name.Subtype, row.Created.String()
+		e.Type, e.Subtype, e.Created = string(row.Type), string(row.Subtype), row.Created.String()
 	}
 	return &e
 }

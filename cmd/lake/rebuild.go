@@ -12,6 +12,7 @@ import (
 	"github.com/eventlake/lake/assemble"
 	"github.com/eventlake/lake/config"
 	"github.com/eventlake/lake/replay"
+	"github.com/eventlake/lake/transform"
 )
 
 func newRebuild(a *app) *cobra.Command {
@@ -28,7 +29,7 @@ file that is missing or damaged is named, and its rows come from raw.`,
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if table != "" {
-				o.Table = lake.Name{Type: table}.Table()
+				o.Table = lake.Name{Type: transform.PathSafe(table)}.Table()
 			}
 			var err error
 			if o.From, err = parseDay(from); err != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/eventlake/lake/client"
 	"github.com/eventlake/lake/config"
 	"github.com/eventlake/lake/replay"
+	"github.com/eventlake/lake/transform"
 )
 
 func newReplay(a *app) *cobra.Command {
@@ -34,7 +35,7 @@ the source of each event: with keys, use a write key of that source, or an admin
 			"  lake replay --to https://staging.example --key $KEY --from 2026-03-01 --speed 10x",
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			args := assemble.ReplayArgs{To: "emit", Range: replay.Range{Types: types}}
+			args := assemble.ReplayArgs{To: "emit", Range: replay.Range{Types: partitionTypes(types)}}
 			for _, s := range sources {
 				if err := lake.SourceID(s).Validate(); err != nil {
 					return &usageError{err}
@@ -79,6 +80,14 @@ the source of each event: with keys, use a write key of that source, or an admin
 		panic(err) // the flag is defined above
 	}
 	return c
+}
+
+// partitionTypes are the names by which the lake keeps events of these types.
+func partitionTypes(types []string) (out []string) {
+	for _, t := range types {
+		out = append(out, transform.PathSafe(t))
+	}
+	return out
 }
 
 func parseSpeed(s string) (float64, error) {

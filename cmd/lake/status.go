@@ -2,6 +2,9 @@ package main
 
 import (
 	"fmt"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -16,7 +19,7 @@ func newStatus(a *app) *cobra.Command {
 		Example: "  lake status\n  lake status --json | jq .books",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return a.withStatus(c, func(st *assemble.Status) error {
+			return a.withStatus(c, assemble.StatusArgs{}, func(st *assemble.Status) error {
 				if a.json {
 					return a.printJSON(st)
 				}
@@ -28,10 +31,10 @@ func newStatus(a *app) *cobra.Command {
 }
 
 // withStatus gives the lake's state to f.
-func (a *app) withStatus(c *cobra.Command, f func(*assemble.Status) error) error {
+func (a *app) withStatus(c *cobra.Command, args assemble.StatusArgs, f func(*assemble.Status) error) error {
 	return a.with(c.Context(), func(s *session, _ config.Config) error {
 		var st assemble.Status
-		if err := s.do(c.Context(), assemble.OpStatus, struct{}{}, nil, &st); err != nil {
+		if err := s.do(c.Context(), assemble.OpStatus, args, nil, &st); err != nil {
 			return err
 		}
 		st.Running = s.running
@@ -69,21 +72,49 @@ func (a *app) printStatus(st *assemble.Status) {
 	a.printTables(st.Tables)
 }
 
+// printTables also says whose events are in each table where that is known.
 func (a *app) printTables(tables []assemble.TableStatus) {
+	header := []any{"table", "rows", "days", "files", "size", "columns", "updated (UTC)"}
+	types := slices.ContainsFunc(tables, func(t assemble.TableStatus) bool { return t.Types != nil })
+	if types {
+		header = append(header, "event types")
+	}
 	var rows [][]any
 	for _, t := range tables {
-		rows = append(rows, []any{t.Table, count(t.Rows), t.Days, t.Files, size(t.Bytes), t.Columns, t.Updated.UTC().Format(time.DateTime)})
+		row := []any{t.Table, count(t.Rows), t.Days, t.Files, size(t.Bytes), t.Columns, t.Updated.UTC().Format(time.DateTime)}
+		if types {
+			row = append(row, listed(t.Types))
+		}
+		rows = append(rows, row)
 	}
-	printTable(a.out, []any{"table", "rows", "days", "files", "size", "columns", "updated (UTC)"}, rows)
+	printTable(a.out, header, rows)
+}
+
+// listed writes the first of the names.
+func listed(names []string) string {
+	const most = 5
+	out := make([]string, 0, most)
+	for _, n := range names[:min(len(names), most)] {
+		if strings.ContainsFunc(n, func(r rune) bool { return r == ',' || !strconv.IsPrint(r) }) {
+			n = strconv.Quote(n)
+		}
+		out = append(out, n)
+	}
+	text := strings.Join(out, ", ")
+	if more := len(names) - most; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
 }
 
 func newTables(a *app) *cobra.Command {
 	return &cobra.Command{
-		Use: "tables", Short: "List the tables",
-		Example: "  lake tables\n  lake sql \"describe account\"",
+		Use: "tables", Short: "List the tables and whose events are in them",
+		Long:    "List the tables, and the event types, by their true names, whose events each holds. A type of other\ncharacters than letters, digits, '_', '-' and '.' is in a table whose name ends in a hash of the type.",
+		Example: "  lake tables\n  lake tables --json | jq '.[] | select(.types[] == \"Order placed!\").table'\n  lake sql \"describe account\"",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return a.withStatus(c, func(st *assemble.Status) error {
+			return a.withStatus(c, assemble.StatusArgs{Types: true}, func(st *assemble.Status) error {
 				if a.json {
 					return a.printJSON(st.Tables)
 				}

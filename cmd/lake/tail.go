@@ -19,7 +19,7 @@ import (
 
 func newTail(a *app) *cobra.Command {
 	var args assemble.TailArgs
-	var sources []string
+	var sources, types []string
 	var forget bool
 	c := &cobra.Command{
 		Use: "tail", Short: "Show events as they come into the stream",
@@ -34,6 +34,7 @@ beyond its retention, as long as stream.retain_size allows; --forget ends that.`
 			"  lake tail --consumer search --follow --json | ./index\n  lake tail --consumer search --forget",
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			args.Types = partitionTypes(types)
 			for _, s := range sources {
 				if err := lake.SourceID(s).Validate(); err != nil {
 					return &usageError{err}
@@ -60,7 +61,7 @@ beyond its retention, as long as stream.retain_size allows; --forget ends that.`
 	f := c.Flags()
 	f.IntVarP(&args.Lines, "lines", "n", 10, "how many of the newest events to begin with; -1 is all that the stream keeps")
 	f.BoolVarP(&args.Follow, "follow", "f", false, "go on with the events that come, until Ctrl-C")
-	f.StringSliceVar(&args.Types, "type", nil, "only these event types")
+	f.StringSliceVar(&types, "type", nil, "only these event types")
 	f.StringSliceVar(&sources, "source", nil, "only events of these sources")
 	f.StringVar(&args.Consumer, "consumer", "", "keep the position under this name and go on from it")
 	f.BoolVar(&forget, "forget", false, "forget the consumer and its position")
@@ -136,7 +137,8 @@ func (p *tailPrinter) text(e *assemble.TailEvent) error {
 	if e.Reason != "" {
 		what = "refused:" + string(e.Reason)
 	}
-	body := strings.NewReplacer("\n", " ", "\r", " ").Replace(e.Body)
+	line := strings.NewReplacer("\n", " ", "\r", " ")
+	what, body := line.Replace(what), line.Replace(e.Body)
 	if e.Base64 != nil {
 		body = fmt.Sprintf("%q", e.Base64)
 	}
