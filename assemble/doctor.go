@@ -15,7 +15,6 @@ import (
 	"github.com/eventlake/lake/local/disk"
 	"github.com/eventlake/lake/local/keys"
 	"github.com/eventlake/lake/local/ledger"
-	"github.com/eventlake/lake/local/store"
 	"github.com/eventlake/lake/local/stream"
 )
 
@@ -183,37 +182,31 @@ func (e *examination) compare(p *PartHealth, at map[lake.ShardID]lake.Position) 
 	}
 }
 
-// files compares the sizes of raw and quarantine files with the ledger.
+// files compares the sizes of raw and quarantine files with the ledger, and
+// looks for the events of those that are gone.
 func (e *examination) files(ctx context.Context, p *PartHealth) error {
 	p.Part = partFiles
 	if e.listed == nil {
 		p.What = "not compared: the ledger cannot be read"
 		return nil
 	}
-	sizes := map[lake.Key]int64{}
-	s := store.New(disk.OS{}, e.cfg.Data)
-	for _, root := range []lake.Key{"raw/", "quarantine/"} {
-		for info, err := range s.List(ctx, root) {
-			if err != nil {
-				return err
-			}
-			sizes[info.Key] = info.Bytes
-		}
-	}
 	var bytes int64
 	for _, f := range e.listed {
-		switch size, ok := sizes[f.Key]; {
-		case !ok:
-			p.problem("%s is missing: %d events", f.Key, f.Events)
-		case size != f.Bytes:
-			p.problem("%s has %d bytes, the ledger says %d", f.Key, size, f.Bytes)
-		}
 		bytes += f.Bytes
 	}
 	p.What = fmt.Sprintf("%d raw and quarantine files, %d bytes (lake verify reads every checksum)", len(e.listed), bytes)
-	if !p.OK() {
-		p.Repair = "none: restore the files from a back-up; what is in the tables stays there"
+	covers, err := findCovers(ctx, e.cfg, e.listed)
+	if err != nil {
+		return err
 	}
+	var repairs []string
+	for _, c := range covers {
+		for _, f := range c.lost {
+			p.problem("%s %s: %d events", f.Key, c.why[f.Key], f.Events)
+		}
+		repairs = append(repairs, c.repair())
+	}
+	p.Repair = strings.Join(repairs, "; ")
 	return nil
 }
 

@@ -168,16 +168,18 @@ func (c *contents) add(at lake.Position, b lake.Book, created, received lake.Ins
 	f.Events++
 }
 
+// place is where files can hold the same events.
+type place struct {
+	kind      lake.Kind
+	partition lake.Partition
+	shard     lake.ShardID
+}
+
 // settleOverlaps leaves each position in one file. Files that hold the same
 // positions are what a merge has joined already, what a retry has written anew,
 // or what a crash left of a span that was cut again. Where no choice of files
 // holds every position once, one new file is written that does.
 func (r *fileReader) settleOverlaps(ctx context.Context, files []found, gz *raw.Compressor) (kept []found, dropped []lake.Key, err error) {
-	type place struct {
-		kind      lake.Kind
-		partition lake.Partition
-		shard     lake.ShardID
-	}
 	groups := map[place][]found{}
 	var order []place
 	for _, f := range files {
@@ -226,8 +228,13 @@ func chains(files []found) (out [][]found) {
 	return out
 }
 
-// settle chooses among files with overlapping spans: those with most events
-// first, of equal ones that which was retried most.
+// mostEvents sorts the files first that hold most events, of equal ones that
+// which was retried most.
+func mostEvents(a, b *contents) int {
+	return cmp.Or(-cmp.Compare(len(a.positions), len(b.positions)), -cmp.Compare(a.retried, b.retried), -cmp.Compare(a.file.Key, b.file.Key))
+}
+
+// settle chooses among files with overlapping spans, by mostEvents.
 func (r *fileReader) settle(ctx context.Context, chain []found, gz *raw.Compressor) ([]found, error) {
 	type candidate struct {
 		found
@@ -242,9 +249,7 @@ func (r *fileReader) settle(ctx context.Context, chain []found, gz *raw.Compress
 		c.claims, c.books = nil, nil
 		all = append(all, candidate{f, c})
 	}
-	slices.SortStableFunc(all, func(a, b candidate) int {
-		return cmp.Or(-cmp.Compare(len(a.positions), len(b.positions)), -cmp.Compare(a.retried, b.retried), -cmp.Compare(a.key, b.key))
-	})
+	slices.SortStableFunc(all, func(a, b candidate) int { return mostEvents(&a.contents, &b.contents) })
 	have := map[lake.Position]bool{}
 	var use []found
 	clash := false

@@ -2,6 +2,7 @@ package assemble
 
 import (
 	"context"
+	"errors"
 
 	"github.com/eventlake/lake"
 	"github.com/eventlake/lake/assemble/curation"
@@ -39,6 +40,9 @@ func (l *Local) opRebuild(ctx context.Context, o replay.RebuildOptions, emit fun
 				emit(RebuildStep{Table: name, Difference: &b.Difference, Unreadable: b.Unreadable})
 			},
 			func(n, total int) { emit(RebuildStep{Table: name, Done: n, Total: total}) })
+		if errors.Is(err, lake.ErrNotFound) {
+			return nil, lake.Errorf(err, "stop the lake and run: lake doctor; it looks for the events of a missing file elsewhere", "raw is not whole")
+		}
 		if err != nil {
 			return nil, err
 		}

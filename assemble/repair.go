@@ -72,6 +72,9 @@ func Repair(ctx context.Context, cfg config.Config, log *slog.Logger, parts []Pa
 	if err := recordLosses(ctx, cfg, log, tell); err != nil {
 		return err
 	}
+	if err := repairFiles(ctx, cfg, log, tell); err != nil {
+		return err
+	}
 	return catchUp(ctx, cfg, log, tell)
 }
 
@@ -85,6 +88,9 @@ func restoreLedger(ctx context.Context, cfg config.Config, log *slog.Logger, tel
 		done.Files, done.Unique, done.Duplicate, done.Quarantined, done.Again))
 	if done.Unplaced > 0 {
 		tell(fmt.Sprintf("ledger: %d of the duplicates are booked without type, in the hour where the stream begins", done.Unplaced))
+	}
+	if done.Missing > 0 {
+		tell(fmt.Sprintf("ledger: %d rows of tables are in no raw file and are booked as duplicates; they stay, and copies of them are looked for in the tables. lake verify names the days", done.Missing))
 	}
 	if n := len(done.Unused); n > 0 {
 		tell(fmt.Sprintf("ledger: %d files are no data (merged, written anew, or left by a crash) and will be removed later", n))

@@ -26,6 +26,7 @@ type Restored struct {
 	Duplicate   int64      `json:"duplicate"`
 	Quarantined int64      `json:"quarantined"`
 	Unplaced    int64      `json:"unplaced"` // duplicates whose source, type and hour nobody knows any more
+	Missing     int64      `json:"missing"`  // rows of tables that are in no raw file; counted as duplicates
 	Again       int64      `json:"again"`    // records that the stream gives to ingest again
 	Unused      []lake.Key `json:"unused"`   // files that are no data: merged, retried or left by a crash
 	Strange     []lake.Key `json:"strange"`  // files that the lake would not name so
@@ -37,13 +38,20 @@ type restorer struct {
 	log      *slog.Logger
 	store    *store.Store
 	stream   *stream.Stream
-	consumed map[lake.TableName]map[lake.ShardID]lake.Position
+	consumed consumedBy
+	missing  map[tableDay]int64 // rows that tables have more than raw files events
 	reader   *fileReader
 	sources  ingest.Sources
 	done     Restored
 
 	shards map[lake.ShardID]*shardFacts
 	books  map[lake.Book]*lake.Tally
+}
+
+// tableDay is where an event has its row.
+type tableDay struct {
+	table lake.TableName
+	day   lake.Day
 }
 
 // shardFacts is what is known about a shard without a ledger.
@@ -77,7 +85,7 @@ func (b bitmap) has(n uint64) bool { return n/64 < uint64(len(b)) && b[n/64]>>(n
 func RestoreLedger(ctx context.Context, cfg config.Config, log *slog.Logger) (done Restored, err error) {
 	r := &restorer{
 		config: cfg, log: log, store: store.New(disk.OS{}, cfg.Data),
-		shards: map[lake.ShardID]*shardFacts{}, books: map[lake.Book]*lake.Tally{},
+		shards: map[lake.ShardID]*shardFacts{}, books: map[lake.Book]*lake.Tally{}, missing: map[tableDay]int64{},
 	}
 	if r.sources, err = cfg.Transformers(); err != nil {
 		return done, err
@@ -94,15 +102,26 @@ func RestoreLedger(ctx context.Context, cfg config.Config, log *slog.Logger) (do
 	return r.done, err
 }
 
-// tables reads how far each table is.
+// tables reads how far each table is, and how many rows it has.
 func (r *restorer) tables(ctx context.Context) (err error) {
 	c, err := catalog.Open(ctx, r.config.Data, catalog.Options{Logger: r.log})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, c.Close()) }()
-	r.consumed, err = consumed(ctx, c)
-	return err
+	if r.consumed, err = consumed(ctx, c); err != nil {
+		return err
+	}
+	for name := range r.consumed {
+		t, err := c.Table(ctx, name)
+		if err != nil {
+			return err
+		}
+		for _, f := range t.Files {
+			r.missing[tableDay{name, f.Day}] += f.Rows
+		}
+	}
+	return nil
 }
 
 func (r *restorer) run(ctx context.Context) error {
@@ -221,6 +240,9 @@ func (r *restorer) fill(ctx context.Context, to *ledger.Restorer, files []found)
 			return err
 		}
 		r.done.Files++
+		if f.Kind == lake.KindRaw {
+			r.missing[tableDay{f.Partition.Table(), f.Partition.Day}] -= c.file.Events
+		}
 		if f.Kind == lake.KindRaw && !known[f.Partition.Name] {
 			known[f.Partition.Name] = true
 			names = append(names, f.Partition.Name)
@@ -240,7 +262,13 @@ func (r *restorer) fill(ctx context.Context, to *ledger.Restorer, files []found)
 		to.AddTallies([]lake.Tally{*t})
 	}
 	to.MarkCurated(r.mark(files))
-	return nil
+	for _, rows := range r.missing {
+		r.done.Missing += max(0, rows)
+	}
+	if r.done.Missing == 0 {
+		return nil
+	}
+	return to.Forget(lake.SystemClock()) // tables know their events; nobody else does
 }
 
 // count notes the events of a file.

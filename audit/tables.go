@@ -77,6 +77,8 @@ func (a *auditor) day(ctx context.Context, k tableDay, files []lake.DataFile) er
 			return ctx.Err()
 		} // a damaged file was reported when it was read first
 	}
+	var strange Row // the first row that no raw file has
+	var strangers int64
 	lost := false // a file cannot be read: what it held is not told one by one
 	for _, f := range files {
 		var rows int64
@@ -93,7 +95,9 @@ func (a *auditor) day(ctx context.Context, k tableDay, files []lake.DataFile) er
 			rows++
 			s := ids[row.ID]
 			if s == nil {
-				a.report.problem(where, "row %s of source %s is in no raw file", row.ID, row.Source)
+				if strangers++; strangers == 1 {
+					strange = row
+				}
 				continue
 			}
 			if s.rows++; s.rows > 1 {
@@ -105,6 +109,10 @@ func (a *auditor) day(ctx context.Context, k tableDay, files []lake.DataFile) er
 		}
 		a.report.TableRows += rows
 		a.progress(string(f.Key))
+	}
+	if strangers > 0 {
+		a.report.problem(where, "%d rows are in no raw file that can be read, the first is event %s of source %s; they stay in the table, and a rebuild cannot make them again: "+
+			"restore the raw files from a back-up", strangers, strange.ID, strange.Source)
 	}
 	for id, s := range ids {
 		if s.rows == 0 && !lost {

@@ -223,7 +223,7 @@ func TestTheDifferenceNamesRowsAndColumns(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := curate.Difference{ColumnsAdded: []string{"c"}, ColumnsRemoved: []string{}, ColumnsChanged: []string{"a"},
-		Days: []curate.DayDiff{{Day: start.Day(), Type: "order", Before: 3, After: 3, Added: 1, Removed: 1, Changed: 1,
+		Days: []curate.DayDiff{{Day: start.Day(), Type: "order", Before: 3, After: 3, Added: 1, Removed: 1, Gone: idOf("3").String(), Changed: 1,
 			Columns: map[string]int64{"a": 1, "c": 1}}}}
 	if !reflect.DeepEqual(d, want) {
 		t.Errorf("%+v", d)

@@ -34,6 +34,7 @@ type DayDiff struct {
 	After   int64            `json:"after"`
 	Added   int64            `json:"added"`
 	Removed int64            `json:"removed"`
+	Gone    string           `json:"gone,omitempty"`    // id of one of the removed rows
 	Changed int64            `json:"changed"`           // same id, at least one other value
 	Columns map[string]int64 `json:"columns,omitempty"` // changed rows by top-level column; see Diff
 }
@@ -172,7 +173,7 @@ func (r *diffRow) changed() bool { return r.there[0] && r.there[1] && r.hash[0] 
 
 func (x *dayDiff) sum() []DayDiff {
 	byKind := map[string]*DayDiff{}
-	for _, r := range x.rows {
+	for id, r := range x.rows {
 		d := byKind[r.kind]
 		if d == nil {
 			d = &DayDiff{Day: x.day, Type: r.kind}
@@ -189,6 +190,9 @@ func (x *dayDiff) sum() []DayDiff {
 			d.Added++
 		case !r.there[1]:
 			d.Removed++
+			if d.Gone == "" || id.String() < d.Gone {
+				d.Gone = id.String()
+			}
 		case r.changed():
 			d.Changed++
 			d.count(r)

@@ -29,6 +29,9 @@ type RebuildOptions struct {
 	// Force swaps the files of tables without a difference too. It is for files
 	// that are right but not as they would be written today.
 	Force bool `json:"force,omitempty"`
+	// DropMissing swaps tables also when raw does not have all of their rows; these
+	// are then gone.
+	DropMissing bool `json:"drop_missing,omitempty"`
 }
 
 // Validate returns ErrInvalid when no day is meant.
@@ -95,8 +98,9 @@ const schemaTries = 3
 // Table rebuilds one table: on the side up to what the table has consumed; then
 // show is told the difference; then, with every other writer kept off, what
 // came in meanwhile is added and one table commit swaps the files; a table that
-// is as raw makes it stays as it is, unless Force is set. The lake goes on
-// ingesting all the time. When the table's columns changed meanwhile it is built
+// is as raw makes it stays as it is, unless Force is set, and one with rows that
+// raw does not have is lake.ErrCorrupt, unless DropMissing is set. The lake goes
+// on ingesting all the time. When the table's columns changed meanwhile it is built
 // again, the last time with every other writer kept off from the start; show is
 // then told the difference again if it is another one. A crash at any point
 // leaves the old table or the new one; side files that no snapshot names are
@@ -165,6 +169,9 @@ func (r *Rebuilder) table(ctx context.Context, name lake.TableName, o RebuildOpt
 	}
 	if o.DryRun || out.Same() && !o.Force {
 		return out, false, nil
+	}
+	if err := out.missing(o.inRange(base.Files), built.Files); err != nil && !o.DropMissing {
+		return out, false, err
 	}
 	for try := 1; ; try++ {
 		keep, err = r.swap(ctx, name, o, c, &built, &out)

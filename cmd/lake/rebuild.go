@@ -24,7 +24,8 @@ func newRebuild(a *app) *cobra.Command {
 by type and day. Then one table commit swaps the files; with --dry-run it stops before. A table without a
 difference stays as it is, unless --force wants its files written anew. The lake goes on taking events in
 meanwhile. A rebuild cannot lose or double an event, whenever it is interrupted. It also repairs: a Parquet
-file that is missing or damaged is named, and its rows come from raw.`,
+file that is missing or damaged is named, and its rows come from raw. Rows of a table that raw does not have,
+because raw files were lost, are named too, and the table stays as it is unless --drop-missing gives them up.`,
 		Example: "  lake rebuild --dry-run\n  lake rebuild --type account\n  lake rebuild --type account --from 2026-03-01 --to 2026-03-08",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -73,6 +74,7 @@ file that is missing or damaged is named, and its rows come from raw.`,
 	c.Flags().StringVar(&from, "from", "", "first day of the events' own time, YYYY-MM-DD (UTC)")
 	c.Flags().StringVar(&to, "to", "", "day after the last, YYYY-MM-DD (UTC)")
 	c.Flags().BoolVar(&o.DryRun, "dry-run", false, "only show the difference")
+	c.Flags().BoolVar(&o.DropMissing, "drop-missing", false, "swap also when rows of the table are in no raw file: they are gone then")
 	c.Flags().BoolVar(&o.Force, "force", false, "swap tables without a difference too: all their files are written anew")
 	c.MarkFlagsMutuallyExclusive("dry-run", "force")
 	return c

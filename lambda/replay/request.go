@@ -29,6 +29,9 @@ type Request struct {
 	Sources []lake.SourceID `json:"sources,omitempty"` // stream only
 	DryRun  bool            `json:"dry_run,omitempty"`
 	Force   bool            `json:"force,omitempty"` // a rebuild: swap days without a difference too
+	// DropMissing lets a rebuild swap days although raw does not have all of the
+	// table's rows.
+	DropMissing bool `json:"drop_missing,omitempty"`
 	// Cursor is where to go on: what the last call did last. It is set when a
 	// replay hands itself the rest.
 	Cursor string `json:"cursor,omitempty"`

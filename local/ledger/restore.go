@@ -121,6 +121,18 @@ func (r *Restorer) SetPosition(shard lake.ShardID, p lake.Position) error {
 	return nil
 }
 
+// Forget says that files are missing whose events were received at or before
+// the log time: what Ledger.Forgotten says then. ErrInvalid when the time lies
+// outside 1970 to 2106.
+func (r *Restorer) Forget(at lake.Instant) error {
+	s, err := seconds(at)
+	if err != nil {
+		return fmt.Errorf("restore: %w", err)
+	}
+	r.l.state.forgot = max(r.l.state.forgot, s+1)
+	return nil
+}
+
 // MarkCurated sets the curated mark.
 func (r *Restorer) MarkCurated(mark map[lake.ShardID]lake.Position) { r.l.state.mark(mark) }
 
