@@ -42,10 +42,16 @@ func localHost(host string) bool {
 // localOnly refuses requests for names that are not this machine's.
 func localOnly(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Host == "" { // HTTP/1.0 allows it
+			api.Fail(w, r, &api.Error{Status: http.StatusMisdirectedRequest, Code: api.CodeForbidden,
+				Message: "the request names no host, and a lake without keys answers only to localhost and 127.0.0.1",
+				Hint:    "send the header `Host: localhost`; HTTP/1.1 always has one"})
+			return
+		}
 		if !Loopback(r.Host) {
 			api.Fail(w, r, &api.Error{Status: http.StatusMisdirectedRequest, Code: api.CodeForbidden,
 				Message: "a lake without keys answers only to localhost and 127.0.0.1",
-				Hint:    "use that name in the URL, or make a key with `lake keys create`"})
+				Hint:    "use one of these in the URL, or have the lake ask for keys: `keys.required: on`, and `lake keys create`"})
 			return
 		}
 		next.ServeHTTP(w, r)

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -330,6 +331,51 @@ func TestServerWithoutKeysAnswersOnlyToItsLocalNames(t *testing.T) {
 		res, body := get(t, s, "GET", "/", "Host: "+host)
 		if (res.StatusCode == 200) != ok {
 			t.Errorf("host %q: %d %s", host, res.StatusCode, body)
+		}
+	}
+}
+
+// TestErrorsBeforeThereIsARequestAreText holds the section on errors of
+// docs/http.md to what is answered before and after there is a request.
+func TestErrorsBeforeThereIsARequestAreText(t *testing.T) {
+	s := start(t, serve.Config{LocalOnly: true})
+	for request, want := range map[string]string{
+		"GET / HTTP/1.1\r\n\r\n": "400 text",
+		"gibberish\r\n\r\n":      "400 text",
+		"POST / HTTP/1.1\r\nHost: localhost\r\nExpect: tea\r\nContent-Length: 2\r\n\r\n{}":          "417 text",
+		"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: tea\r\nConnection: close\r\n\r\n": "501 text",
+		"GET / HTTP/9.0\r\nHost: localhost\r\n\r\n":                                                 "505 text",
+		"GET / HTTP/1.0\r\n\r\n": "421 names no host: `Host: localhost`",
+		"GET / HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n": "421 answers only to localhost: use one of these",
+		"GET /absent HTTP/1.0\r\nHost: localhost\r\n\r\n":                   "404 nothing at this path: GET / lists",
+	} {
+		c := dial(t, s)
+		if _, err := io.WriteString(c, request); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		res, err := http.ReadResponse(bufio.NewReader(c), nil)
+		if err != nil {
+			t.Errorf("%.60q: %v", request, err)
+			continue
+		}
+		body := read(t, res)
+		var answer struct {
+			Error struct{ Message, Hint string }
+		}
+		kind := "text"
+		if res.Header.Get("Content-Type") == "application/json" {
+			if err := json.Unmarshal([]byte(body), &answer); err != nil {
+				t.Errorf("%.60q: %v in %s", request, err, body)
+			}
+			kind = answer.Error.Message + ": " + answer.Error.Hint
+		}
+		status, what, _ := strings.Cut(want, " ")
+		message, hint, _ := strings.Cut(what, ": ")
+		if strconv.Itoa(res.StatusCode) != status || !strings.Contains(kind, message) || !strings.Contains(kind, hint) {
+			t.Errorf("%.60q: %d %s, want %s", request, res.StatusCode, kind, want)
 		}
 	}
 }
