@@ -5,6 +5,7 @@ import os
 import sys
 import threading
 
+from moto.dynamodb.responses import DynamoHandler
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from moto.s3 import notifications
 from moto.s3.models import FakeDeleteMarker
@@ -13,6 +14,23 @@ from werkzeug.serving import make_server
 # When a key goes for good, moto 5.2.1 asks all that is left of it to close its
 # file; delete markers have none.
 FakeDeleteMarker.dispose = lambda self, garbage=False: None
+
+
+# moto looks at the condition of a write and then writes, in whatever thread a
+# request has. DynamoDB does both in one step; so does this.
+one_step = threading.RLock()
+
+
+def in_one_step(write):
+    def locked(self):
+        with one_step:
+            return write(self)
+
+    return locked
+
+
+for write in ("put_item", "update_item", "delete_item", "transact_write_items"):
+    setattr(DynamoHandler, write, in_one_step(getattr(DynamoHandler, write)))
 
 
 def end_with_parent():
