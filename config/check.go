@@ -62,24 +62,36 @@ func (r *reader) checkListen() {
 	}
 }
 
-// checkSource looks at one mapping.
+// checkSource looks at one mapping. What was reported is put right on the way,
+// so that all of it is reported at once, and nothing twice.
 func (r *reader) checkSource(key string, e Event) {
-	if e.Name != "" && (e.Type != "" || e.Subtype != "") {
-		r.wrong(key+".name", `keep name where one field holds "type:subtype", type and subtype where they are apart`, "name and type are both set")
-		return
-	}
-	if e.Subtype != "" && e.Type == "" && e.DefaultType == "" {
-		r.wrong(key+".subtype", "add type, or default_type", "a subtype without a type")
-		return
-	}
-	found := len(r.problems)
 	m, problems := e.mapping(r.config.Limits.Depth)
 	for _, p := range problems {
 		r.wrong(key+"."+p.Key, p.Hint, "%s", p.What)
 	}
-	if _, err := transform.New(m); err != nil && len(r.problems) == found {
-		r.wrong(key, lake.Hint(err), "%s", err)
+	switch {
+	case e.Name != "" && (e.Type != "" || e.Subtype != ""):
+		r.wrong(key+".name", `keep name where one field holds "type:subtype", type and subtype where they are apart`, "name and type are both set")
+		m.Type, m.Subtype = nil, nil
+	case e.Subtype != "" && e.Type == "" && e.DefaultType == "":
+		r.wrong(key+".subtype", "add type, or default_type", "a subtype without a type")
+		m.Type = m.Subtype
 	}
+	_, err := transform.New(m)
+	for _, err := range each(err) {
+		r.wrong(key, lake.Hint(err), "%s", strings.TrimSuffix(err.Error(), ": "+lake.ErrInvalid.Error()))
+	}
+}
+
+// each takes joined errors apart.
+func each(err error) []error {
+	if many, ok := err.(interface{ Unwrap() []error }); ok {
+		return many.Unwrap()
+	}
+	if err == nil {
+		return nil
+	}
+	return []error{err}
 }
 
 // wrong notes a problem of a key at the place that its value, or the nearest

@@ -25,6 +25,19 @@ type Overrides map[string]string
 // lake.ErrInvalid; a file that cannot be read is lake.ErrNotFound or the
 // system's error.
 func Load(path string, env []string, overrides Overrides) (Config, error) {
+	return load(path, env, overrides, (*reader).check)
+}
+
+// LoadToServe is Load for the process that serves requests: it looks at the
+// files of certificates too, which other commands may not be able to read.
+func LoadToServe(path string, env []string, overrides Overrides) (Config, error) {
+	return load(path, env, overrides, func(r *reader) {
+		r.check()
+		r.checkCertificate()
+	})
+}
+
+func load(path string, env []string, overrides Overrides, check func(*reader)) (Config, error) {
 	config := Default()
 	r := &reader{config: &config, file: path, origins: map[string]Origin{}}
 	if path == "" {
@@ -41,7 +54,7 @@ func Load(path string, env []string, overrides Overrides) (Config, error) {
 	}
 	r.readEnv(env)
 	r.readOverrides(overrides)
-	r.check()
+	check(r)
 	if len(r.problems) > 0 {
 		return config, r.problems.sorted()
 	}

@@ -129,6 +129,67 @@ sources:
 	}
 }
 
+func TestEveryProblemOfAMappingAtOnce(t *testing.T) {
+	got := problems(t, `
+sources:
+  web:
+    event: {id: a..b, name: x, type: y, time: "c..d", default_subtype: ""}
+  app:
+    event:
+      subtype: "x..y"
+      default_type: `+strings.Repeat("t", 300)+`
+`, nil, nil)
+	want := []string{
+		`lake.yaml:4: sources.web.event.id: path "a..b": key 2 is empty`,
+		`lake.yaml:4: sources.web.event.time: path "c..d": key 2 is empty`,
+		`lake.yaml:4: sources.web.event.name: name and type are both set`,
+		`lake.yaml:3: sources.web.event: default subtype ""`,
+		`lake.yaml:7: sources.app.event.subtype: path "x..y": key 2 is empty`,
+		`lake.yaml:5: sources.app.event: default type "ttt`,
+	}
+	if len(got) != len(want) {
+		t.Errorf("%d problems, want %d:\n%s", len(got), len(want), strings.Join(got, "\n"))
+	}
+	for _, w := range want {
+		if !slices.ContainsFunc(got, func(g string) bool { return strings.HasPrefix(g, w) }) {
+			t.Errorf("missing %s in\n%s", w, strings.Join(got, "\n"))
+		}
+	}
+}
+
+// TestCertificatesAreLookedAtByWhoServes: other commands may not be able to
+// read the key.
+func TestCertificatesAreLookedAtByWhoServes(t *testing.T) {
+	dir := t.TempDir()
+	junk := filepath.Join(dir, "junk.pem")
+	if err := os.WriteFile(junk, []byte("junk"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	absent := filepath.Join(dir, "absent.pem")
+	for text, want := range map[string][]string{
+		"tls:\n  cert: " + absent + "\n  key: " + junk + "\nclaims: {ttl: 1h}\n": {"lake.yaml:2: tls.cert: there is no file " + absent + " (write", "lake.yaml:4: claims.ttl: "},
+		"tls:\n  cert: " + absent + "\n  key: " + absent + "\n":                  {"lake.yaml:2: tls.cert: there is no file", "lake.yaml:3: tls.key: there is no file"},
+		"tls:\n  cert: " + junk + "\n  key: " + dir + "\n":                       {"lake.yaml:3: tls.key: "},
+		"tls:\n  cert: " + junk + "\n  key: " + junk + "\n":                      {"lake.yaml:2: tls.cert: " + junk + " and " + junk + " are no certificate and its key: "},
+	} {
+		path := write(t, text)
+		_, err := config.LoadToServe(path, nil, nil)
+		var all config.Problems
+		if !errors.As(err, &all) || len(all) != len(want) {
+			t.Errorf("%s: %v", text, err)
+			continue
+		}
+		for i, p := range all {
+			if got := strings.TrimPrefix(p.String(), filepath.Dir(path)+string(filepath.Separator)); !strings.HasPrefix(got, want[i]) || p.Hint == "" {
+				t.Errorf("%s, want %s", got, want[i])
+			}
+		}
+		if _, err := config.Load(path, nil, nil); len(want) == 1 && err != nil {
+			t.Errorf("a command that serves nothing: %v", err)
+		}
+	}
+}
+
 func TestOneProblem(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
 		"tab":                     {"stream:\n\tshards: 4\n", "lake.yaml:2: found character"},

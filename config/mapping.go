@@ -42,7 +42,9 @@ func (c Config) Transformers() (func(lake.SourceID) *transform.Transformer, erro
 	}, nil
 }
 
-// mapping parses the paths. Problems carry the key inside the event section.
+// mapping parses the paths. Problems carry the key inside the event section; in
+// place of a path that cannot be read stands another, so that what is wrong
+// besides shows too.
 func (e Event) mapping(depth int) (transform.Mapping, Problems) {
 	m := transform.Mapping{
 		DefaultType:    e.DefaultType,
@@ -70,7 +72,7 @@ func (e Event) mapping(depth int) (transform.Mapping, Problems) {
 		if err != nil {
 			what := strings.TrimSuffix(err.Error(), ": "+lake.ErrInvalid.Error())
 			problems = append(problems, Problem{Key: p.key, What: what, Hint: lake.Hint(err)})
-			continue
+			path = transform.Path{p.key}
 		}
 		*p.to = path
 	}

@@ -47,9 +47,9 @@ func (a *app) configToRun(over config.Overrides) (config.Config, assemble.LastRu
 	if named := a.namedConfig(); named != "" {
 		run.Config = named
 	}
-	cfg, err := a.load(a.namedConfig(), over)
+	cfg, err := config.LoadToServe(a.namedConfig(), a.env, over)
 	if err != nil {
-		return cfg, run, err
+		return cfg, run, &usageError{err}
 	}
 	if run.Config, err = filepath.Abs(run.Config); err != nil {
 		return cfg, run, err
