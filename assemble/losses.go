@@ -106,7 +106,7 @@ func noteEndLost(data string, id lake.ShardID, after lake.Position) (added bool,
 	}
 	return true, writeLosses(data, append(all, audit.Loss{
 		Shard: id, Span: lake.Span{After: after, To: after}, Unbounded: true, Found: time.Now().UTC().Truncate(time.Second),
-		Reason: "the end of the stream was gone, and the lake had not been stopped before",
+		Reason: "the end of the stream was gone, and nothing told how far it had come",
 	}))
 }
 
