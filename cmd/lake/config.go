@@ -29,6 +29,9 @@ func (a *app) config() (config.Config, error) {
 		if err != nil {
 			return config.Config{}, err
 		}
+		if err := mayUse(data); err != nil {
+			return config.Config{}, err
+		}
 		if file, err = a.lastConfig(data); err != nil {
 			return config.Config{}, &usageError{err}
 		}

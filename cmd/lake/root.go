@@ -53,6 +53,9 @@ func newRoot(a *app) *cobra.Command {
 		},
 	}
 	root.SuggestionsMinimumDistance = 2
+	root.Version = readVersion().String()
+	root.SetVersionTemplate("lake {{.Version}}\n")
+	root.Flags().Bool("version", false, "print what this program was built from")
 	f := root.PersistentFlags()
 	a.flags = map[string]*string{
 		"data":       f.String("data", "", "data directory (default ./lake-data)"),

@@ -95,6 +95,7 @@ func mayWrite(err error) error {
 	return err
 }
 
+// mustExist wants a directory in which there may be a lake of this user.
 func mustExist(dir string) error {
 	st, err := os.Stat(dir)
 	if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
@@ -102,6 +103,9 @@ func mustExist(dir string) error {
 	}
 	if err == nil && !st.IsDir() {
 		return lake.Errorf(lake.ErrInvalid, "name a directory: --data DIR", "%s is a file", dir)
+	}
+	if err == nil {
+		err = mayUse(dir)
 	}
 	return err
 }

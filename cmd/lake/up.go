@@ -60,6 +60,9 @@ func up(ctx context.Context, cfg config.Config, run assemble.LastRun, log *slog.
 	for _, w := range cfg.Warnings {
 		log.Warn(w)
 	}
+	if err := mayUse(cfg.Data); err != nil {
+		return err
+	}
 	l, err := assemble.Open(ctx, cfg, log)
 	if err != nil {
 		return err

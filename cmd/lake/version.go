@@ -17,12 +17,8 @@ func newVersion(a *app) *cobra.Command {
 			if a.json {
 				return a.printJSON(v)
 			}
-			fmt.Fprintf(a.out, "lake %s", v.Version)
-			if v.Revision != "" {
-				fmt.Fprintf(a.out, " (%s of %s)", v.Revision, v.Time)
-			}
-			fmt.Fprintf(a.out, ", %s, %s\n", v.Go, v.Platform)
-			return nil
+			_, err := fmt.Fprintln(a.out, "lake", v)
+			return err
 		},
 	}
 }
@@ -34,6 +30,15 @@ type version struct {
 	Time     string `json:"time,omitempty"` // of the revision
 	Go       string `json:"go"`
 	Platform string `json:"platform"`
+}
+
+// String is all of it in one line.
+func (v version) String() string {
+	text := v.Version
+	if v.Revision != "" {
+		text += fmt.Sprintf(" (%s of %s)", v.Revision, v.Time)
+	}
+	return fmt.Sprintf("%s, %s, %s", text, v.Go, v.Platform)
 }
 
 func readVersion() version {
