@@ -10,7 +10,7 @@ type AWS struct {
 	Claims             string        `yaml:"claims" doc:"DynamoDB table of the claims. Empty: nothing is claimed, duplicates are dropped when tables are made."`
 	Ledger             string        `yaml:"ledger" doc:"DynamoDB table of positions, files and receipts."`
 	Leases             string        `yaml:"leases" doc:"DynamoDB table by which workers share the shards."`
-	Firehose           string        `yaml:"firehose" doc:"Firehose delivery stream that writes raw. Empty: raw files are written to S3 directly."`
+	Firehose           string        `yaml:"firehose" doc:"Firehose delivery stream that writes raw; limits.depth may be at most 256 then. Empty: raw files are written to S3 directly."`
 	FirehosePartitions int           `yaml:"firehose_partitions" min:"1" max:"100000" doc:"Partitions of the delivery stream that one process keeps open: its share of the quota, which is for all processes together. What it has beyond that it writes to S3 directly."`
 	GlueDatabase       string        `yaml:"glue_database" doc:"Database of the Glue Data Catalog that holds the tables."`
 	Queue              string        `yaml:"queue" doc:"URL of the SQS queue with S3's notifications about raw objects."`

@@ -58,10 +58,15 @@ func Open(ctx context.Context, env []string, log *slog.Logger) (*Cloud, error) {
 }
 
 // With is Open for a program that has its configuration. ErrInvalid with a hint
-// when no region is known.
+// when no region is known, or values do not fit together.
 func With(ctx context.Context, cfg config.Config, log *slog.Logger) (*Cloud, error) {
 	for _, w := range cfg.Warnings {
 		log.Warn("configuration", "warning", w)
+	}
+	if most := firehose.MaxDepth; cfg.AWS.Firehose != "" && cfg.Limits.Depth > most {
+		return nil, lake.Errorf(lake.ErrInvalid,
+			fmt.Sprintf("lower it to %d, or leave aws.firehose empty: raw files are written to S3 directly then", most),
+			"limits.depth is %d, and Firehose (aws.firehose) places no event that is nested deeper than %d", cfg.Limits.Depth, most)
 	}
 	a, err := awsapi.Config(ctx, awsapi.Options{})
 	if err != nil {

@@ -35,8 +35,8 @@ const (
 	// SubRecordType is how records are taken apart (RecordDeAggregation).
 	// AppendDelimiterToRecord puts the newlines back.
 	SubRecordType = "JSON"
-	// MaxDepth is how deeply an event may be nested for JQ-1.6 to read it. A
-	// source's limits.max_depth must not be above it when Firehose delivers.
+	// MaxDepth is how deeply an event may be nested for JQ-1.6 to read it:
+	// limits.depth must not be above it when Firehose delivers.
 	MaxDepth = 256
 )
 
