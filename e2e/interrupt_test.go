@@ -5,8 +5,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -71,6 +73,21 @@ func (p *process) end() (exit int, said string) {
 	}
 	_ = p.cmd.Wait() // the exit code says it
 	return p.cmd.ProcessState.ExitCode(), p.err.String()
+}
+
+// pipe is an input that does not end while the test runs.
+func pipe(t *testing.T) (from, to *os.File) {
+	t.Helper()
+	from, to, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := errors.Join(from.Close(), to.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+	return from, to
 }
 
 // stub is a lake that runs, as far as commands can tell: every operation begins
@@ -185,6 +202,21 @@ func TestCtrlCStopsWorkOnAStoppedLake(t *testing.T) {
 	if exit, said := script.end(); exit != 130 || said != "lake: interrupted\n" {
 		t.Errorf("sql: exit %d, it says %q", exit, said)
 	}
+	input, typed := pipe(t)
+	waits := begin(t, input, "sql", "--format", "csv", "--data", data)
+	if _, err := typed.WriteString("select 7;\n"); err != nil {
+		t.Fatal(err)
+	}
+	for line := ""; !strings.Contains(line, "7"); {
+		var err error
+		if line, err = waits.out.ReadString('\n'); err != nil {
+			t.Fatal(err, waits.err.String())
+		}
+	}
+	waits.signal(syscall.SIGINT)
+	if exit, said := waits.end(); exit != 130 || said != "lake: interrupted\n" {
+		t.Errorf("sql that waits: exit %d, it says %q", exit, said)
+	}
 	verify(t, data, "after interruptions")
 }
 
@@ -208,31 +240,38 @@ func TestCtrlCStopsMakingAndSendingEvents(t *testing.T) {
 	}
 	file := filepath.Join(t.TempDir(), "events.ndjson")
 	must(t, "gen", "--events", "10", "-o", file)
-	send := begin(t, nil, "send", "--url", receiver.URL, file)
-	<-taken
-	send.signal(syscall.SIGINT)
-	if exit, said := send.end(); exit != 130 || said != "lake: interrupted; sending again is safe\n" {
-		t.Errorf("send: exit %d, it says %q", exit, said)
+	input, typed := pipe(t)
+	if _, err := typed.WriteString("{}\n"); err != nil {
+		t.Fatal(err)
+	}
+	for _, from := range []string{file, "-"} { // the second one also waits for more to be typed
+		send := begin(t, input, "send", "--url", receiver.URL, from)
+		<-taken
+		send.signal(syscall.SIGINT)
+		if exit, said := send.end(); exit != 130 || said != "lake: interrupted; sending again is safe\n" {
+			t.Errorf("send %s: exit %d, it says %q", from, exit, said)
+		}
 	}
 }
 
-// TestASecondCtrlCEndsAtOnce interrupts a lake that waits for a request, which
-// has a minute to end.
+// TestASecondCtrlCEndsAtOnce interrupts a lake that waits for the end of a
+// request.
 func TestASecondCtrlCEndsAtOnce(t *testing.T) {
 	dir := t.TempDir()
 	config := filepath.Join(dir, "lake.yaml")
 	write(t, config, "limits: {drain: 5m}\n")
 	s := up(t, filepath.Join(dir, "data"), "--config", config)
-	body, stop := io.Pipe()
-	defer stop.Close()
-	go func() { // a request that does not end
-		resp, err := http.Post(s.url("/v1/events"), "application/x-ndjson", body)
-		if err == nil {
-			_ = resp.Body.Close() // nobody waits for it
-		}
-	}()
-	if _, err := stop.Write([]byte("{}\n")); err != nil {
+	request, err := net.Dial("tcp", s.addr)
+	if err != nil {
 		t.Fatal(err)
+	}
+	defer request.Close()
+	_, err = io.WriteString(request, "POST /v1/events HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 100\r\n\r\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if line, err := bufio.NewReader(request).ReadString('\n'); err != nil || !strings.Contains(line, " 100 ") { // now it waits for the body
+		t.Fatal(line, err)
 	}
 	for range 3 { // told by the terminal, and by what passes it on
 		if err := s.cmd.Process.Signal(syscall.SIGINT); err != nil {

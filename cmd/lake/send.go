@@ -104,7 +104,7 @@ func (a *app) send(ctx context.Context, f sendFlags, files []string) error {
 
 // sendFile sends one file, with progress.
 func (a *app) sendFile(ctx context.Context, c *client.Client, url, file string, resume bool) (report client.Report, err error) {
-	in, err := a.input(file)
+	in, err := a.input(ctx, file)
 	if err != nil {
 		return report, err
 	}
@@ -144,9 +144,9 @@ func (a *app) sendFile(ctx context.Context, c *client.Client, url, file string, 
 }
 
 // input opens a file, or standard input for "-".
-func (a *app) input(file string) (*client.Input, error) {
+func (a *app) input(ctx context.Context, file string) (*client.Input, error) {
 	if file == "-" {
-		return client.NewInput("standard input", a.in)
+		return client.NewInput("standard input", a.stdin(ctx))
 	}
 	return client.Open(file)
 }

@@ -93,15 +93,16 @@ func (a *app) withEngine(ctx context.Context, cfg config.Config, f func(*duckdb.
 
 func (a *app) session(ctx context.Context, e *duckdb.Engine, tables lake.Catalog) error {
 	o := query.SessionOptions{Err: a.err}
+	input := a.stdin(ctx)
 	if in, ok := a.in.(*os.File); ok && term.IsTerminal(int(in.Fd())) {
 		a.interrupts.leave() // Ctrl-C stops a statement there, not the program
-		o.Terminal = true
+		o.Terminal, input = true, in
 		o.Width = a.width
 		if dir, err := os.UserCacheDir(); err == nil {
 			o.History = filepath.Join(dir, "lake-sql-history")
 		}
 	}
-	return query.REPL(ctx, e, tables, a.in, a.out, o)
+	return query.REPL(ctx, e, tables, input, a.out, o)
 }
 
 // width is the terminal's number of columns, 0 when the output is none.
