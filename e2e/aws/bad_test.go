@@ -41,6 +41,7 @@ func odd(id string) string {
 func oddRecords(t *testing.T) []oddRecord {
 	t.Helper()
 	malformed := map[lake.Reason]int64{lake.ReasonMalformed: 1}
+	tooLarge := map[lake.Reason]int64{lake.ReasonTooLarge: 1}
 	ours, _ := aggregate("shop", lake.SystemClock(), lines{[]byte(odd("g1")), []byte(`{"broken`), []byte(odd("g2"))})
 	damaged := bytes.Clone(ours)
 	damaged[len(damaged)/2] ^= 1
@@ -64,8 +65,8 @@ func oddRecords(t *testing.T) []oddRecord {
 		{"somebody else's aggregate", foreignAggregate([]byte(odd("f1")), []byte("text"), []byte(odd("f2")+"\n"+odd("f3"))), []string{"f1", "f2", "f3"}, malformed},
 		{"our aggregate", ours, []string{"g1", "g2"}, malformed},
 		{"a damaged aggregate", damaged, nil, malformed},
-		{"an event of three megabytes", large(fmt.Sprint(slices.Collect(upTo(400_000)))), nil, map[lake.Reason]int64{lake.ReasonTooLarge: 1}},
-		{"a bomb", large(strings.Repeat("all work and no play ", 150_000)), nil, malformed},
+		{"an event of three megabytes", large(fmt.Sprint(slices.Collect(upTo(400_000)))), nil, tooLarge},
+		{"a bomb", large(strings.Repeat("all work and no play ", 150_000)), nil, tooLarge},
 		{"a clock two hours ahead", ahead, []string{"skewed"}, nil},
 		{"its copy, by a clock five days behind", behind, nil, nil},
 	}

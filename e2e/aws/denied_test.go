@@ -39,7 +39,7 @@ func TestWhatIsMissingOrForbiddenIsNamed(t *testing.T) {
 		"no ledger's table":       {"ingest", map[string]string{"LAKE_AWS_LEDGER": "gone-ledger"}, batch, []string{"GetItem", "gone-ledger"}},
 		"no delivery stream":      {"ingest", map[string]string{"LAKE_AWS_FIREHOSE": "gone-delivery"}, batch, []string{"PutRecordBatch", "gone-delivery"}},
 		"no bucket":               {"ingest", map[string]string{"LAKE_AWS_BUCKET": "gone-bucket"}, broken, []string{"create quarantine/", "s3://gone-bucket: no such bucket", "check the bucket's name"}},
-		"no bucket for tables":    {"curate", map[string]string{"LAKE_AWS_BUCKET": "gone-bucket"}, upkeep, []string{"list raw/", "s3://gone-bucket: no such bucket"}},
+		"no bucket for tables":    {"curate", map[string]string{"LAKE_AWS_BUCKET": "gone-bucket"}, upkeep, []string{"list ", "s3://gone-bucket: no such bucket"}},
 		"no database":             {"curate", map[string]string{"LAKE_AWS_GLUE_DATABASE": "gone_database"}, upkeep, []string{"GetTables", "gone_database"}},
 		"no stream":               {"collect", map[string]string{"LAKE_AWS_STREAM": "gone-stream"}, request, []string{"kinesis", "gone-stream"}},
 		"no configuration":        {"ingest", map[string]string{"LAKE_CONFIG": "s3://" + s.Names.Bucket + "/config/gone.yaml"}, batch, []string{"config/gone.yaml", s.Names.Bucket}},

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"hash/crc32"
 	"io"
 	"math/bits"
@@ -66,11 +67,11 @@ func openRun(fsys disk.FS, dir string, number uint64) (r *run, err error) {
 		return nil, fmt.Errorf("run %d is missing: %w", number, lake.ErrCorrupt)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("run %d: %w", number, err)
+		return nil, fmt.Errorf("%s: %w", filepath.Base(runPath(dir, number)), err)
 	}
 	r = &run{file: f, block: make([]byte, blockSize)}
 	if err := r.load(number); err != nil {
-		return nil, errors.Join(fmt.Errorf("run %d: %w", number, err), f.Close())
+		return nil, errors.Join(fmt.Errorf("%s: %w", filepath.Base(runPath(dir, number)), err), f.Close())
 	}
 	return r, nil
 }
