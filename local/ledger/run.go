@@ -4,10 +4,10 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"hash/crc32"
 	"io"
 	"math/bits"
+	"path/filepath"
 	"sort"
 
 	"github.com/eventlake/lake"
