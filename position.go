@@ -141,5 +141,17 @@ func (s Span) Empty() bool { return s.After == s.To }
 // Contains reports whether p lies in the span.
 func (s Span) Contains(p Position) bool { return p.After(s.After) && !p.After(s.To) }
 
+// Join returns the smallest span that holds s and t, and with them what lies
+// between.
+func (s Span) Join(t Span) Span {
+	if s.After.After(t.After) {
+		s.After = t.After
+	}
+	if t.To.After(s.To) {
+		s.To = t.To
+	}
+	return s
+}
+
 // String is "(after..to]".
 func (s Span) String() string { return "(" + s.After.String() + ".." + s.To.String() + "]" }

@@ -112,10 +112,10 @@ func findCovers(ctx context.Context, cfg config.Config, listed []lake.File) ([]c
 func (c *cover) fill(ctx context.Context, r *fileReader, live, spare []found) error {
 	span := c.lost[0].Span
 	for _, f := range c.lost[1:] {
-		span = joined(span, f.Span)
+		span = span.Join(f.Span)
 	}
 	live = slices.DeleteFunc(slices.Clone(live), func(f found) bool { return !f.Span.To.After(span.After) || !span.To.After(f.Span.After) })
-	spare = slices.DeleteFunc(slices.Clone(spare), func(f found) bool { return joined(span, f.Span) != span })
+	spare = slices.DeleteFunc(slices.Clone(spare), func(f found) bool { return span.Join(f.Span) != span })
 	if len(spare) == 0 {
 		return nil
 	}
@@ -166,16 +166,6 @@ func readAll(ctx context.Context, r *fileReader, files []found) (out []contents,
 		}
 	}
 	return out, unread, nil
-}
-
-func joined(a, b lake.Span) lake.Span {
-	if a.After.After(b.After) {
-		a.After = b.After
-	}
-	if b.To.After(a.To) {
-		a.To = b.To
-	}
-	return a
 }
 
 // sameTimes reports whether the files hold events of the same times: what the

@@ -292,12 +292,7 @@ func (r *fileReader) join(ctx context.Context, files []found, gz *raw.Compressor
 		for i, p := range c.positions {
 			lines = append(lines, line{p, c.lines[i]})
 		}
-		if out.Span.After.After(f.Span.After) {
-			out.Span.After = f.Span.After
-		}
-		if f.Span.To.After(out.Span.To) {
-			out.Span.To = f.Span.To
-		}
+		out.Span = out.Span.Join(f.Span)
 	}
 	slices.SortStableFunc(lines, func(a, b line) int { return a.at.Compare(b.at) })
 	lines = slices.CompactFunc(lines, func(a, b line) bool { return a.at == b.at })

@@ -157,12 +157,7 @@ func mergeGroups(files iter.Seq[lake.File], curated map[lake.ShardID]lake.Positi
 func mergeFiles(ctx context.Context, store lake.Store, group []lake.File) (f lake.File, unread int, err error) {
 	f = group[0]
 	for _, g := range group[1:] {
-		if g.Span.To.After(f.Span.To) {
-			f.Span.To = g.Span.To
-		}
-		if f.Span.After.After(g.Span.After) {
-			f.Span.After = g.Span.After
-		}
+		f.Span = f.Span.Join(g.Span)
 		f.Events += g.Events
 		f.MinTime, f.MaxTime, f.Received = min(f.MinTime, g.MinTime), max(f.MaxTime, g.MaxTime), max(f.Received, g.Received)
 	}
