@@ -38,6 +38,9 @@ type Table struct {
 	Location Key                  // where data and metadata of the table lie in the store
 }
 
+// Has reports whether the table has taken in all events of a raw file.
+func (t *Table) Has(f File) bool { return !f.Span.To.After(t.Consumed[f.Shard]) }
+
 // DataFile is a Parquet file of one day.
 type DataFile struct {
 	Key     Key          `json:"key"`

@@ -50,22 +50,20 @@ func SetAside(ctx context.Context, ledger Ledger, store lake.Store, catalog lake
 	if err != nil {
 		return nil, err
 	}
-	consumed := map[lake.TableName]lake.Position{}
+	tables := map[lake.TableName]lake.Table{}
 	for _, f := range pending {
 		if f.Shard != Shard {
 			continue
 		}
 		name := f.Partition.Table()
-		at, ok := consumed[name]
+		t, ok := tables[name]
 		if !ok {
-			t, err := catalog.Table(ctx, name)
-			if err != nil && !errors.Is(err, lake.ErrNotFound) {
+			if t, err = catalog.Table(ctx, name); err != nil && !errors.Is(err, lake.ErrNotFound) {
 				return aside, fmt.Errorf("table %s: %w", name, err)
 			}
-			at = t.Consumed[Shard]
-			consumed[name] = at
+			tables[name] = t
 		}
-		if !f.Span.To.After(at) {
+		if t.Has(f) {
 			continue
 		}
 		damage, err := inspect(ctx, store, f)

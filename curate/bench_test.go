@@ -97,19 +97,26 @@ func BenchmarkParquet(b *testing.B) { benchParquet(b, true) }
 // BenchmarkBare is the same without filters over the ids.
 func BenchmarkBare(b *testing.B) { benchParquet(b, false) }
 
-func benchParquet(b *testing.B, filtered bool) {
-	lines, _ := benchLines(benchRows)
+// shredded has the lines as columns.
+func shredded(tb testing.TB, lines [][]byte) *shred.Shredder {
+	tb.Helper()
 	s := shred.New(lake.Schema{}, lake.Schema{}, shred.Limits{Columns: 1000, Depth: 5, Width: 200})
 	var f raw.Fields
 	for _, line := range lines {
 		body, err := raw.Split(line, &f)
 		if err != nil {
-			b.Fatal(err)
+			tb.Fatal(err)
 		}
 		if err := s.Add(body, &f); err != nil {
-			b.Fatal(err)
+			tb.Fatal(err)
 		}
 	}
+	return s
+}
+
+func benchParquet(b *testing.B, filtered bool) {
+	lines, _ := benchLines(benchRows)
+	s := shredded(b, lines)
 	schema := s.Schema()
 	enc, err := parquetfile.NewEncoder()
 	if err != nil {

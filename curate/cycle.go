@@ -14,23 +14,20 @@ type pending struct {
 	done []lake.File
 }
 
-// consumedOf tells how far a table has taken in each shard.
-type consumedOf func(lake.TableName) (map[lake.ShardID]lake.Position, error)
-
-func splitPending(files []lake.File, of consumedOf) (pending, error) {
+func splitPending(files []lake.File, table func(lake.TableName) (lake.Table, error)) (pending, error) {
 	var p pending
 	for _, f := range files {
 		if f.Kind != lake.KindRaw && f.Kind != "" {
 			continue
 		}
-		consumed, err := of(f.Partition.Table())
+		t, err := table(f.Partition.Table())
 		if err != nil {
 			return p, err
 		}
-		if f.Span.To.After(consumed[f.Shard]) {
-			p.open = append(p.open, f)
-		} else {
+		if t.Has(f) {
 			p.done = append(p.done, f)
+		} else {
+			p.open = append(p.open, f)
 		}
 	}
 	return p, nil

@@ -18,11 +18,9 @@ import (
 	"github.com/eventlake/lake/curate"
 	"github.com/eventlake/lake/curate/column"
 	"github.com/eventlake/lake/curate/parquetfile"
-	"github.com/eventlake/lake/curate/shred"
 	"github.com/eventlake/lake/laketest/memory"
 	"github.com/eventlake/lake/local/disk"
 	"github.com/eventlake/lake/local/store"
-	"github.com/eventlake/lake/raw"
 )
 
 // counted counts what is read of data files. A file counts once an Open.
@@ -75,17 +73,7 @@ func bigDay(tb testing.TB, s lake.Store, rows int, filtered bool) *memory.Catalo
 	tb.Helper()
 	const fresh, unit, large, group = 7, benchRows, 1_750_000, 1 << 20
 	lines, _ := benchLines(min(rows, 200_000))
-	sh := shred.New(lake.Schema{}, lake.Schema{}, shred.Limits{Columns: 1000, Depth: 5, Width: 200})
-	var f raw.Fields
-	for _, line := range lines {
-		body, err := raw.Split(line, &f)
-		if err != nil {
-			tb.Fatal(err)
-		}
-		if err := sh.Add(body, &f); err != nil {
-			tb.Fatal(err)
-		}
-	}
+	sh := shredded(tb, lines)
 	schema := sh.Schema()
 	leaves := column.Leaves(&schema)
 	enc, err := parquetfile.NewEncoder()

@@ -49,11 +49,8 @@ func (c *Curator) cycle(ctx context.Context, report *Report, failed map[lake.Tab
 	if len(files) == 0 {
 		return false, nil
 	}
-	consumed := func(t lake.TableName) (map[lake.ShardID]lake.Position, error) {
-		state, err := c.table(ctx, t)
-		return state.Consumed, err
-	}
-	p, err := splitPending(files, consumed)
+	table := func(name lake.TableName) (lake.Table, error) { return c.table(ctx, name) }
+	p, err := splitPending(files, table)
 	if err != nil {
 		return false, err
 	}
@@ -66,7 +63,7 @@ func (c *Curator) cycle(ctx context.Context, report *Report, failed map[lake.Tab
 			failed[u.table] = fmt.Errorf("table %s: %w", u.table, err)
 		}
 	}
-	if p, err = splitPending(files, consumed); err != nil {
+	if p, err = splitPending(files, table); err != nil {
 		return false, err
 	}
 	if mark := p.mark(); len(mark) > 0 {
@@ -104,7 +101,7 @@ func (c *Curator) attempt(ctx context.Context, u unit, report *Report) error {
 	}
 	var files []lake.File
 	for _, f := range u.files {
-		if f.Span.To.After(t.Consumed[f.Shard]) {
+		if !t.Has(f) {
 			files = append(files, f)
 		}
 	}

@@ -207,7 +207,7 @@ func (a *auditor) readPending(ctx context.Context) (map[lake.Key]bool, error) {
 		if err != nil {
 			return nil, err
 		}
-		if f.Span.To.After(t.Consumed[f.Shard]) {
+		if !t.Has(f) {
 			waiting[f.Key] = true
 		}
 	}
