@@ -2,14 +2,14 @@ package cloud
 
 import (
 	"context"
-	"fmt"
+	"errors"
+	"io"
 	"net/http"
-	"path/filepath"
+	"time"
 
 	"github.com/eventlake/lake"
 	"github.com/eventlake/lake/assemble/front"
 	"github.com/eventlake/lake/collect"
-	"github.com/eventlake/lake/local/disk"
 	"github.com/eventlake/lake/local/keys"
 	"github.com/eventlake/lake/serve/api"
 )
@@ -44,10 +44,10 @@ func (c *Cloud) Collector(ctx context.Context) (http.Handler, error) {
 }
 
 // authenticator knows the write keys of the object that aws.keys names; nil
-// when keys are off. They are read once a process: a revoked key is refused by
-// new processes, and by all when the function's configuration is touched.
+// when keys are off. They are read again every minute in which requests come.
 func (c *Cloud) authenticator(ctx context.Context) (api.Authenticator, error) {
-	if c.Config.AWS.Keys == "" {
+	name := lake.Key(c.Config.AWS.Keys)
+	if name == "" {
 		if c.Config.Keys.Required == "on" {
 			return nil, lake.Errorf(lake.ErrInvalid, "set LAKE_AWS_KEYS to the key of the object with the write keys", "keys are required and there are none")
 		}
@@ -57,13 +57,34 @@ func (c *Cloud) authenticator(ctx context.Context) (api.Authenticator, error) {
 	if err != nil {
 		return nil, err
 	}
-	path, err := fetch(ctx, store, lake.Key(c.Config.AWS.Keys))
+	known, err := keys.OpenRemote(ctx, string(name), func(ctx context.Context) ([]byte, error) { return content(ctx, store, name) },
+		keys.RemoteOptions{Clock: c.Clock, Logger: c.Log})
 	if err != nil {
 		return nil, err
 	}
-	known, err := keys.Open(disk.OS{}, filepath.Dir(path), keys.Options{Logger: c.Log})
+	authenticate := front.Authenticator(known)
+	return func(secret string) (api.Caller, error) {
+		caller, err := authenticate(secret)
+		if errors.Is(err, keys.ErrUnread) {
+			return caller, &api.Error{Status: http.StatusServiceUnavailable, Code: "busy", Message: "keys cannot be checked now; nothing was stored",
+				Hint: "send the same request again after a moment; the operator finds the cause in the log", RetryAfter: 10 * time.Second}
+		}
+		return caller, err
+	}, nil
+}
+
+// maxKeys bounds the file of keys in bytes: some 40,000 keys.
+const maxKeys = 16 << 20
+
+// content is the whole of a small object.
+func content(ctx context.Context, store lake.Store, key lake.Key) (_ []byte, err error) {
+	in, err := store.Open(ctx, key)
 	if err != nil {
-		return nil, fmt.Errorf("keys of %s: %w", c.Config.AWS.Keys, err)
+		return nil, err
 	}
-	return front.Authenticator(known), nil
+	defer func() { err = errors.Join(err, in.Close()) }()
+	if in.Size() > maxKeys {
+		return nil, lake.Errorf(lake.ErrLimit, "take keys out that were revoked long ago", "%d bytes, at most %d", in.Size(), maxKeys)
+	}
+	return io.ReadAll(in)
 }

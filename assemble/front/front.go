@@ -17,8 +17,13 @@ func Limits(l config.Limits) collect.Limits {
 	}
 }
 
+// Keys are what a secret is looked up in.
+type Keys interface {
+	Authenticate(secret string) (keys.Key, error)
+}
+
 // Authenticator finds the caller of a key.
-func Authenticator(known *keys.Store) api.Authenticator {
+func Authenticator(known Keys) api.Authenticator {
 	return func(secret string) (api.Caller, error) {
 		k, err := known.Authenticate(secret)
 		if err != nil {

@@ -7,7 +7,8 @@
 // list of guesses to slow down, and a request can be checked in a microsecond.
 //
 // The file is written whole or not at all, readable by its owner only. A
-// running lake notices a change by another process within a second.
+// running lake notices a change by another process within a second. Remote is
+// for a file that is copied to where only its content can be had.
 package keys
 
 import (

@@ -1,8 +1,6 @@
 package keys
 
 import (
-	"crypto/sha256"
-	"crypto/subtle"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -39,8 +37,7 @@ type Options struct {
 }
 
 type snapshot struct {
-	keys []Key
-	byID map[string]int
+	*Set
 	mark mark
 }
 
@@ -132,25 +129,10 @@ func (s *Store) Active(need Role) int {
 	return n
 }
 
-// Authenticate returns the key that the secret belongs to. ErrInvalid when
-// there is none, or it was revoked. The time it takes does not depend on how
-// much of a wrong secret is right.
+// Authenticate is Set.Authenticate of the file as it was a second ago at most.
 func (s *Store) Authenticate(secret string) (Key, error) {
 	s.refresh()
-	snap := s.current.Load()
-	var k Key
-	i, known := snap.byID[idOf(secret)]
-	if known {
-		k = snap.keys[i]
-	}
-	got := sha256.Sum256([]byte(secret)) // also for unknown ids, so that they take as long
-	if same := subtle.ConstantTimeCompare(got[:], k.hash[:]) == 1; !same || !known {
-		return Key{}, lake.Errorf(lake.ErrInvalid, "`lake keys create` makes a key; `lake keys list` shows what there is", "unknown key")
-	}
-	if !k.Active() {
-		return Key{}, lake.Errorf(lake.ErrInvalid, "ask for a new one: `lake keys create`", "key %s was revoked", k.ID)
-	}
-	return k, nil
+	return s.current.Load().Authenticate(secret)
 }
 
 // Reload reads the file now (on SIGHUP). After an error the keys are as before.
@@ -193,7 +175,7 @@ func (s *Store) read() error {
 	if err != nil {
 		return err
 	}
-	s.current.Store(newSnapshot(keys, m))
+	s.current.Store(&snapshot{newSet(keys), m})
 	return nil
 }
 
@@ -239,12 +221,4 @@ func (s *Store) look() (mark, error) {
 		}
 	}
 	return mark{}, nil
-}
-
-func newSnapshot(keys []Key, m mark) *snapshot {
-	snap := &snapshot{keys: keys, byID: make(map[string]int, len(keys)), mark: m}
-	for i, k := range keys {
-		snap.byID[k.ID] = i
-	}
-	return snap
 }
