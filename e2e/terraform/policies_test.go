@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"testing"
 
 	"github.com/eventlake/lake/laketest/iam"
 	"github.com/eventlake/lake/laketest/terraform"
@@ -86,18 +87,24 @@ func seldom() []rare {
 	}
 }
 
-// mayDoWhatItDoes compares the recorded calls with the policies: each is allowed,
-// and everything that is allowed is done.
+// mayDoWhatItDoes compares the calls of the functions with their policies.
 func (s *site) mayDoWhatItDoes() {
-	t := s.t
-	if len(s.calls.odd) > 0 {
-		t.Errorf("calls that the recorder cannot read:\n%s", strings.Join(s.calls.odd, "\n"))
-	}
+	s.t.Helper()
 	all, err := policies(s.made)
 	if err != nil {
-		t.Fatal(err)
+		s.t.Fatal(err)
 	}
-	calls, said := s.calls.noted(), map[int]bool{}
+	s.calls.hold(s.t, all, seldom())
+}
+
+// hold compares the recorded calls with the policies: each is allowed, and
+// everything that is allowed is done, or is said to be rare.
+func (r *recorder) hold(t *testing.T, all map[string]iam.Policy, seldom []rare) {
+	t.Helper()
+	if len(r.odd) > 0 {
+		t.Errorf("calls that the recorder cannot read:\n%s", strings.Join(r.odd, "\n"))
+	}
+	calls, said := r.noted(), map[int]bool{}
 	for _, c := range calls {
 		if !all[c.who].Allows(c.action, c.resource) {
 			t.Errorf("%s does %s on %s, which its role may not", c.who, c.action, c.resource)
@@ -113,7 +120,7 @@ func (s *site) mayDoWhatItDoes() {
 					done := slices.ContainsFunc(calls, func(c call) bool {
 						return c.who == part && strings.EqualFold(c.action, action) && iam.Match(resource, c.resource)
 					})
-					excused := slices.IndexFunc(seldom(), func(r rare) bool {
+					excused := slices.IndexFunc(seldom, func(r rare) bool {
 						return (r.part == "" || r.part == part) && r.action == action && strings.Contains(resource, r.on)
 					})
 					if excused >= 0 {
@@ -125,7 +132,7 @@ func (s *site) mayDoWhatItDoes() {
 			}
 		}
 	}
-	for i, r := range seldom() {
+	for i, r := range seldom {
 		if !said[i] {
 			t.Errorf("nothing grants %s %s on %q any more, which is said to be done when %s", r.part, r.action, r.on, r.why)
 		}
