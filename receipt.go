@@ -39,6 +39,13 @@ type ReceiptReader interface {
 	Receipts(ctx context.Context, from, to Instant) iter.Seq2[Receipt, error]
 }
 
+// ReceiptFinder finds what was settled of some records before.
+type ReceiptFinder interface {
+	// ReceiptsIn yields the shard's receipts that begin at a position from first
+	// to last, both included, by First and To.
+	ReceiptsIn(ctx context.Context, shard ShardID, first, last Position) iter.Seq2[Receipt, error]
+}
+
 // Disjoint returns those of a shard's receipts, by position, that together
 // tell of the most events and of none twice. Batches begin where an accepted one
 // has ended, so what any receipt tells of is told by these.

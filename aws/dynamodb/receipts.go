@@ -103,6 +103,25 @@ func (l *Ledger) Receipts(ctx context.Context, from, to lake.Instant) iter.Seq2[
 	}
 }
 
+// ReceiptsIn implements lake.ReceiptFinder.
+func (l *Ledger) ReceiptsIn(ctx context.Context, shard lake.ShardID, first, last lake.Position) iter.Seq2[lake.Receipt, error] {
+	return func(yield func(lake.Receipt, error) bool) {
+		for i, err := range l.query(ctx, scope{pk: receiptPartition(shard), compare: ">=", bound: sortable(first)}) {
+			var r lake.Receipt
+			if err == nil {
+				err = l.readReceipt(ctx, i, &r)
+			}
+			if err != nil {
+				yield(r, fmt.Errorf("receipts of %s: %w", shard, err))
+				return
+			}
+			if r.First.After(last) || !yield(r, nil) {
+				return
+			}
+		}
+	}
+}
+
 // start is where reading the receipts of a shard begins.
 type start struct {
 	shard lake.ShardID

@@ -49,13 +49,13 @@ func main() {
 		if err != nil {
 			return nil, err
 		}
-		batches := ingest.New(ingest.Config{Handed: handed, Unpack: cloud.Unpacking(), Log: c.Log})
+		batches := ingest.New(ingest.Config{Handed: handed, Unpack: cloud.Unpacking(), Settled: parts.Ledger, Log: c.Log})
 		return replay.New(replay.Config{
 			Ledger: parts.Ledger, Store: parts.Store, Lines: parts.Lines,
 			Target: stage.ToStream(stream, c.Clock), Rebuilder: parts.Rebuilder(),
 			Drain: &replay.Drain{
 				Store: parts.Store, Prefix: lake.Key(c.Config.AWS.Failed), Bucket: c.Config.AWS.Bucket,
-				Batch: batches.Settle, Stream: stream, Handed: handed,
+				Batch: batches.Settle, Settled: parts.Ledger, Stream: stream, Handed: handed,
 				Misplaced: firehose.ErrorRoot, Direct: raw.NewWriter(gz, nil), Sources: sources,
 				Names: c.Names(parts.Ledger), Log: c.Log,
 			},

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"iter"
 	"log/slog"
 
 	"github.com/eventlake/lake"
@@ -89,7 +90,7 @@ func (a *account) deploy(gate *fault.Gate, m mutant) (*lambdas, error) {
 	}
 	lines := raw.NewReader(store, nil)
 	drained := handed()
-	batches := ingest.New(ingest.Config{Handed: drained})
+	batches := ingest.New(ingest.Config{Handed: drained, Settled: receipts{a, gate}})
 	l.replay = replay.New(replay.Config{
 		Ledger: ledger, Store: store, Lines: lines, Target: stagereplay.ToStream(fault.Stream(gate, a.stream), func() lake.Instant { return a.now }),
 		Rebuilder: &stagereplay.Rebuilder{
@@ -97,7 +98,7 @@ func (a *account) deploy(gate *fault.Gate, m mutant) (*lambdas, error) {
 			Exclusive: func(context.Context, lake.TableName) (func(), error) { return func() {}, nil },
 			Build:     stagecurate.BuildConfig{Store: store, Lines: lines},
 		},
-		Drain: &replay.Drain{Store: store, Prefix: "failed/", Bucket: "lake", Batch: batches.Settle, Stream: fault.Stream(gate, a.stream),
+		Drain: &replay.Drain{Store: store, Prefix: "failed/", Bucket: "lake", Batch: batches.Settle, Settled: receipts{a, gate}, Stream: fault.Stream(gate, a.stream),
 			Handed: drained, Log: slog.New(slog.DiscardHandler)},
 	})
 	return l, nil
@@ -150,4 +151,14 @@ type receipts struct {
 
 func (r receipts) Record(ctx context.Context, receipt lake.Receipt) error {
 	return r.gate.Do("receipts.Record", func() error { return r.a.receipts.Record(ctx, receipt) })
+}
+
+func (r receipts) ReceiptsIn(ctx context.Context, shard lake.ShardID, first, last lake.Position) iter.Seq2[lake.Receipt, error] {
+	return func(yield func(lake.Receipt, error) bool) {
+		if err := r.gate.Do("receipts.ReceiptsIn", func() error { return nil }); err != nil {
+			yield(lake.Receipt{}, err)
+			return
+		}
+		r.a.receipts.ReceiptsIn(ctx, shard, first, last)(yield)
+	}
 }

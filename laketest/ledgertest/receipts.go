@@ -12,14 +12,15 @@ import (
 	"github.com/eventlake/lake"
 )
 
-// Receipts is the contract of lake.Receipts and lake.ReceiptReader for a ledger
-// that has them.
+// Receipts is the contract of lake.Receipts, lake.ReceiptReader and
+// lake.ReceiptFinder for a ledger that has them.
 func Receipts(t *testing.T, a Adapter) {
 	for _, c := range []struct {
 		name string
 		test func(*life)
 	}{
 		{"receipts come by shard and position", receiptOrder},
+		{"receipts are found by where they begin", receiptFound},
 		{"a repeat changes nothing", receiptRepeat},
 		{"a shorter batch takes nothing from a longer one", receiptShorter},
 		{"a longer batch takes nothing from a shorter one", receiptLonger},
@@ -34,6 +35,7 @@ func Receipts(t *testing.T, a Adapter) {
 type receipts interface {
 	lake.Receipts
 	lake.ReceiptReader
+	lake.ReceiptFinder
 }
 
 // receipts of a ledger that has them.
@@ -94,6 +96,33 @@ func receiptOrder(f *life) {
 		f.receipt(shardB, 0, 3), f.receipt(shardB, 3, 6), f.receipt(shardB, 6, 9))
 	f.holds(f.recorded(4, 9), f.receipt(shardA, 3, 6), f.receipt(shardB, 3, 6))
 	f.holds(f.recorded(10, 20))
+}
+
+func receiptFound(f *life) {
+	for _, shard := range []lake.ShardID{shardB, shardA} {
+		for _, after := range []uint64{6, 0, 3} {
+			f.record(shard, after, after+3)
+		}
+	}
+	f.record(shardA, 3, 9)
+	f.holds(f.found(shardA, 4, 7), f.receipt(shardA, 3, 6), f.receipt(shardA, 3, 9), f.receipt(shardA, 6, 9))
+	f.holds(f.found(shardA, 2, 6), f.receipt(shardA, 3, 6), f.receipt(shardA, 3, 9))
+	f.holds(f.found(shardB, 1, 1), f.receipt(shardB, 0, 3))
+	f.holds(f.found(shardB, 8, 90))
+}
+
+// found are the receipts that the next process finds by the records from which
+// they begin.
+func (f *life) found(shard lake.ShardID, first, last uint64) (out []lake.Receipt) {
+	f.t.Helper()
+	f.restart()
+	for r, err := range f.receipts().ReceiptsIn(f.t.Context(), shard, f.at(first), f.at(last)) {
+		if err != nil {
+			f.t.Fatalf("receipts: %v", err)
+		}
+		out = append(out, r)
+	}
+	return out
 }
 
 func receiptRepeat(f *life) {
@@ -189,6 +218,12 @@ func receiptEnded(f *life) {
 	}
 	if !errors.Is(last, context.Canceled) {
 		f.t.Errorf("receipts: %v", last)
+	}
+	for _, err := range f.receipts().ReceiptsIn(ctx, shardA, f.at(1), f.at(2)) {
+		last = err
+	}
+	if !errors.Is(last, context.Canceled) {
+		f.t.Errorf("receipts by position: %v", last)
 	}
 	f.holds(f.recorded(0, 10), f.receipt(shardA, 0, 1))
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/eventlake/lake"
 )
 
-// Receipts is lake.Receipts and lake.ReceiptReader. It is safe for concurrent
+// Receipts is lake.Receipts, lake.ReceiptReader and lake.ReceiptFinder. It is safe for concurrent
 // use.
 type Receipts struct {
 	mu   sync.Mutex
@@ -48,15 +48,34 @@ func (r *Receipts) Receipts(ctx context.Context, from, to lake.Instant) iter.Seq
 			yield(lake.Receipt{}, err)
 			return
 		}
-		r.mu.Lock()
-		all := slices.SortedFunc(maps.Values(r.kept), func(a, b lake.Receipt) int {
-			return cmp.Or(cmp.Compare(a.Shard, b.Shard), a.First.Compare(b.First), a.To.Compare(b.To))
-		})
-		r.mu.Unlock()
-		for _, k := range all {
+		for _, k := range r.all() {
 			if k.Time >= from && k.Time < to && !yield(k, nil) {
 				return
 			}
 		}
 	}
+}
+
+// ReceiptsIn implements lake.ReceiptFinder.
+func (r *Receipts) ReceiptsIn(ctx context.Context, shard lake.ShardID, first, last lake.Position) iter.Seq2[lake.Receipt, error] {
+	return func(yield func(lake.Receipt, error) bool) {
+		if err := ctx.Err(); err != nil {
+			yield(lake.Receipt{}, err)
+			return
+		}
+		for _, k := range r.all() {
+			if k.Shard == shard && !first.After(k.First) && !k.First.After(last) && !yield(k, nil) {
+				return
+			}
+		}
+	}
+}
+
+// all are the receipts by shard, First and To.
+func (r *Receipts) all() []lake.Receipt {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.SortedFunc(maps.Values(r.kept), func(a, b lake.Receipt) int {
+		return cmp.Or(cmp.Compare(a.Shard, b.Shard), a.First.Compare(b.First), a.To.Compare(b.To))
+	})
 }

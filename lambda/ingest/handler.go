@@ -4,6 +4,7 @@ package ingest
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -17,6 +18,9 @@ import (
 type Config struct {
 	Handed *stage.Handed
 	Unpack kinesis.UnpackOptions
+	// Settled tells what of a batch was settled before, for a caller whose batches
+	// come long after they were given up. Nil: every batch from its first record.
+	Settled lake.ReceiptFinder
 	// Margin is the time before the deadline at which work stops, so that the
 	// answer still leaves; default 2 s.
 	Margin time.Duration
@@ -93,6 +97,16 @@ func (h *Handler) Settle(ctx context.Context, payload []byte) (failures event.Fa
 	return failures, nil
 }
 
+// settle settles the events, but for those from the first on that were before.
+func (h *Handler) settle(ctx context.Context, shard lake.ShardID) (settled int, receipt lake.Receipt, err error) {
+	before, err := stage.Resume(ctx, h.config.Settled, shard, h.events)
+	if err != nil {
+		return 0, receipt, fmt.Errorf("what of a batch is settled: %w", err)
+	}
+	settled, receipt, err = h.config.Handed.Settle(ctx, shard, h.events[before:])
+	return before + settled, receipt, err
+}
+
 // shard settles the records of one shard and returns the sequence number of
 // the first that is not, or "".
 func (h *Handler) shard(ctx context.Context, records []event.StreamRecord) (failed string) {
@@ -104,7 +118,7 @@ func (h *Handler) shard(ctx context.Context, records []event.StreamRecord) (fail
 		h.ends = append(h.ends, len(h.events))
 	}
 	shard := records[0].Shard
-	settled, receipt, err := h.config.Handed.Settle(ctx, shard, h.events)
+	settled, receipt, err := h.settle(ctx, shard)
 	for i, end := range h.ends {
 		if end > settled {
 			failed = records[i].Sequence

@@ -38,10 +38,12 @@ func (l *throttled) Claim(ctx context.Context, shard lake.ShardID, claims []lake
 }
 
 type rig struct {
-	ledger  *throttled
-	store   *memory.Store
-	handler *ingest.Handler
-	batches []ingest.Batch
+	ledger   *throttled
+	store    *memory.Store
+	receipts *memory.Receipts
+	handler  *ingest.Handler
+	later    *ingest.Handler // settles what was given up
+	batches  []ingest.Batch
 }
 
 func newRig(t testing.TB) *rig {
@@ -50,16 +52,19 @@ func newRig(t testing.TB) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &rig{ledger: &throttled{Ledger: memory.NewLedger(time.Hour)}, store: memory.NewStore()}
+	r := &rig{ledger: &throttled{Ledger: memory.NewLedger(time.Hour)}, store: memory.NewStore(), receipts: memory.NewReceipts()}
 	gz, err := raw.NewCompressor(r.store, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
 	names := stage.NewNames(stage.Caps{Types: 1000, Subtypes: 1000}, nil)
-	handed := stage.NewHanded(func(shard lake.ShardID) *stage.Core {
+	c := ingest.Config{Done: func(b ingest.Batch) { r.batches = append(r.batches, b) }}
+	c.Handed = stage.NewHanded(func(shard lake.ShardID) *stage.Core {
 		return stage.NewCore(shard, r.ledger, func(lake.SourceID) *transform.Transformer { return tr }, names, raw.NewWriter(gz, nil), gz, raw.NewMemory(1<<20))
-	}, nil)
-	r.handler = ingest.New(ingest.Config{Handed: handed, Done: func(b ingest.Batch) { r.batches = append(r.batches, b) }})
+	}, r.receipts)
+	r.handler = ingest.New(c)
+	c.Settled = r.receipts
+	r.later = ingest.New(c)
 	return r
 }
 
@@ -179,6 +184,65 @@ func TestTheAnswerNamesTheFirstRecordThatIsNotSettled(t *testing.T) {
 	} {
 		r.ledger.from = test.from
 		r.invoke(t, in, test.want)
+	}
+}
+
+// lines are the event ids in raw, sorted, as often as they are there.
+func (r *rig) lines(t *testing.T) (ids []string) {
+	t.Helper()
+	for info, err := range r.store.List(t.Context(), raw.Root) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = raw.NewReader(r.store, nil).EachLine(t.Context(), lake.File{Key: info.Key, Bytes: info.Bytes}, func(line []byte) error {
+			var event struct {
+				ID string `json:"event_uuid"`
+			}
+			err := json.Unmarshal(line, &event)
+			ids = append(ids, event.ID)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// TestABatchThatWasGivenUpGoesOnWhereItStood: what was settled before the batch
+// was given up, and in a try after that, is not asked for and not written again.
+func TestABatchThatWasGivenUpGoesOnWhereItStood(t *testing.T) {
+	r := newRig(t)
+	in := payload(t, record{11, packed("1")}, record{12, packed("2", "3")}, record{13, body("4")}, record{14, packed("5", "1")})
+	at := func(seq uint64) lake.Position { return lake.Position{Seq: [3]uint64{2: seq}} }
+	r.ledger.from = at(12)
+	r.invoke(t, in, "12")
+	for _, test := range []struct {
+		from    lake.Position // from which on claims fail
+		want    string
+		settled int
+	}{{at(12), "12", 1}, {at(14), "14", 4}, {lake.Position{}, "", 6}, {lake.Position{}, "", 6}} {
+		r.ledger.from = test.from
+		failed, err := r.later.Settle(t.Context(), in)
+		if err != nil || strings.Join(failed, "") != test.want || r.last().Settled != test.settled {
+			t.Fatalf("settled to %q, want %q, %d events of %d: %v", failed, test.want, r.last().Settled, test.settled, err)
+		}
+	}
+	if got, want := r.lines(t), []string{"1", "2", "3", "4", "5"}; !slices.Equal(got, want) {
+		t.Errorf("raw has %q, want %q: original owners, each once", got, want)
+	}
+	var sum lake.Tally
+	for receipt, err := range r.receipts.ReceiptsIn(t.Context(), "shardId-000000000000", at(1), at(99)) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, b := range receipt.Books {
+			sum.Add(b)
+		}
+	}
+	if sum.Unique != 5 || sum.Duplicate != 1 {
+		t.Errorf("the receipts tell of %+v", sum)
 	}
 }
 

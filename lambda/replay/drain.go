@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -17,13 +18,17 @@ import (
 // Drain settles the batches that Lambda left in the bucket when its tries were
 // used up. Claims are asked for by the records' own places in the stream, so
 // what was claimed before the batch failed passes, and what other copies of the
-// events own is a duplicate: nothing is lost by waiting, nothing doubled.
+// events own is a duplicate: nothing is lost by waiting, nothing doubled. What
+// receipts prove to be settled is not settled again.
 type Drain struct {
 	Store  lake.Store
 	Prefix lake.Key // of the batches' objects; Lambda's own is "aws/lambda/"
 	Bucket string   // whose notifications count
 	// Batch settles the payload of a batch and returns the records that are not.
 	Batch func(context.Context, []byte) (event.Failures, error)
+	// Settled tells what of a batch was settled before, by lambda-ingest or by an
+	// earlier try here. Nil: it is settled from its beginning.
+	Settled lake.ReceiptFinder
 	// Stream and Handed are for batches that were left without their payload.
 	Stream lake.Stream
 	Handed *ingest.Handed
@@ -183,32 +188,55 @@ func (d *Drain) settle(ctx context.Context, b *given) error {
 	return err
 }
 
+// pieceBytes is how much of a batch, in bytes of bodies, is settled at once when
+// it is read from the stream; what Lambda hands over is less.
+const pieceBytes = 32 << 20
+
 // reread takes the batch's records out of the stream, while that keeps them.
 func (d *Drain) reread(ctx context.Context, b *given) error {
 	if b.Batch.Shard == "" || b.Batch.Last.IsZero() {
 		return fmt.Errorf("neither a payload nor a place in the stream: %w", lake.ErrInvalid)
 	}
-	var batch lake.Batch
-	for after := b.Batch.First.Before(); ; {
-		err := d.Stream.Read(ctx, b.Batch.Shard, after, lake.MaxBody, &batch)
-		if err != nil && !errors.Is(err, lake.ErrEnded) {
+	for after, last := b.Batch.First.Before(), false; !last; {
+		var records []lake.Record
+		var err error
+		if records, last, err = d.piece(ctx, b, after); err != nil {
 			return fmt.Errorf("read %s again from %s on: %w", b.Batch.Shard, b.Batch.First, err)
-		}
-		records, last := batch.Records, false
-		for i := range records {
-			if records[i].Position.Seq != b.Batch.Last.Seq && records[i].Position.After(b.Batch.Last) {
-				records, last = records[:i], true
-				break
-			}
 		}
 		if len(records) == 0 {
 			return nil
 		}
-		if _, _, err := d.Handed.Settle(ctx, b.Batch.Shard, records); err != nil {
+		before, err := ingest.Resume(ctx, d.Settled, b.Batch.Shard, records)
+		if err != nil {
+			return fmt.Errorf("what of a batch is settled: %w", err)
+		}
+		if _, _, err := d.Handed.Settle(ctx, b.Batch.Shard, records[before:]); err != nil {
 			return err
 		}
-		if after = records[len(records)-1].Position; last {
-			return nil
+		after = records[len(records)-1].Position
+	}
+	return nil
+}
+
+// piece reads the batch's records behind a position, up to its last one or to a
+// size.
+func (d *Drain) piece(ctx context.Context, b *given, after lake.Position) (records []lake.Record, last bool, err error) {
+	var batch lake.Batch
+	for size := 0; size < pieceBytes; {
+		err := d.Stream.Read(ctx, b.Batch.Shard, after, lake.MaxBody, &batch)
+		if err != nil && !errors.Is(err, lake.ErrEnded) {
+			return nil, false, err
+		}
+		if len(batch.Records) == 0 {
+			return records, true, nil
+		}
+		for _, r := range batch.Records {
+			if r.Position.Seq != b.Batch.Last.Seq && r.Position.After(b.Batch.Last) {
+				return records, true, nil
+			}
+			r.Body = bytes.Clone(r.Body) // the next Read takes its memory
+			records, size, after = append(records, r), size+len(r.Body), r.Position
 		}
 	}
+	return records, false, nil
 }

@@ -73,6 +73,8 @@ type rig struct {
 	handler *replay.Handler
 	stream  *memory.Stream
 	objects int
+
+	receipts *memory.Receipts
 }
 
 // dropping is a catalog that loses a table: the next one of that name is in its
@@ -112,7 +114,7 @@ func (d *dropping) Commit(ctx context.Context, c lake.TableCommit) (lake.Table, 
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
-	r := &rig{t: t, ledger: memory.NewLedger(time.Hour), store: &counted{Store: memory.NewStore()}, target: &target{quota: -1}, stream: memory.NewStream(1)}
+	r := &rig{t: t, ledger: memory.NewLedger(time.Hour), store: &counted{Store: memory.NewStore()}, target: &target{quota: -1}, stream: memory.NewStream(1), receipts: memory.NewReceipts()}
 	r.dropped = &dropping{Catalog: memory.NewCatalog(), next: memory.NewCatalog()}
 	r.catalog = r.dropped
 	var err error
@@ -131,12 +133,12 @@ func newRig(t *testing.T) *rig {
 	handed := ingest.NewHanded(func(shard lake.ShardID) *ingest.Core {
 		return ingest.NewCore(shard, r.ledger, func(lake.SourceID) *transform.Transformer { return tr },
 			names, raw.NewWriter(r.gzip, nil), r.gzip, raw.NewMemory(1<<20))
-	}, nil)
+	}, r.receipts)
 	r.handler = replay.New(replay.Config{
 		Ledger: r.ledger, Store: r.store, Lines: lines, Target: r.target,
 		Rebuilder: &stage.Rebuilder{Catalog: r.catalog, Exclusive: r.curator.Exclusive,
 			Build: curate.BuildConfig{Store: r.store, Lines: lines}},
-		Drain: &replay.Drain{Store: r.store, Prefix: "failed/lambda/", Misplaced: "failed/firehose/", Bucket: "lake", Stream: r.stream, Handed: handed, Direct: raw.NewWriter(r.gzip, nil),
+		Drain: &replay.Drain{Store: r.store, Prefix: "failed/lambda/", Misplaced: "failed/firehose/", Bucket: "lake", Stream: r.stream, Handed: handed, Settled: r.receipts, Direct: raw.NewWriter(r.gzip, nil),
 			Sources: func(lake.SourceID) *transform.Transformer { return tr }, Names: names, Log: slog.New(slog.DiscardHandler),
 			Batch: func(_ context.Context, payload []byte) (event.Failures, error) {
 				if r.refuse {
@@ -440,6 +442,54 @@ func TestABatchWithoutItsPayloadIsReadFromTheStream(t *testing.T) {
 		if settled := owned[0] == lake.Taken; settled != (n == 1 || n == 2) {
 			t.Errorf("record %d settled: %v", n+1, settled)
 		}
+	}
+}
+
+func TestABatchIsReadOnFromWhereItIsSettled(t *testing.T) {
+	r := newRig(t)
+	for n := range 8 {
+		e := lake.Event{ID: id(uint64(n)), Source: "web", Received: noon, Body: fmt.Appendf(nil, `{"event_uuid":"%d","event_name":"account:x","created_at":1780000000}`, n+1)}
+		if err := r.stream.Append(t.Context(), []lake.Event{e}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	shards, err := r.stream.Shards(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	shard := shards[0].ID
+	// Of the records 2 to 7 those to 5 were settled in two calls, before the batch
+	// was given up.
+	for _, s := range []lake.Span{{After: lake.Pos(1), To: lake.Pos(3)}, {After: lake.Pos(3), To: lake.Pos(5)}} {
+		if err := r.receipts.Record(t.Context(), lake.Receipt{Shard: shard, First: lake.Pos(s.After.Seq[2] + 1), To: s.To, Events: 2}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.giveUp("lambda/b.json", fmt.Sprintf(`{"KinesisBatchInfo":{"shardId":%q,"startSequenceNumber":"2","endSequenceNumber":"7","batchSize":6}}`, shard))
+	if report := r.invoke(`{"target":"drain"}`); report.Drained.Batches != 1 || r.left() != 0 {
+		t.Fatalf("%+v, %d left", report, r.left())
+	}
+	var got []string
+	for f, err := range r.receipts.ReceiptsIn(t.Context(), shard, lake.Pos(1), lake.Pos(9)) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, fmt.Sprintf("%s-%s: %d", f.First, f.To, f.Events))
+	}
+	if want := []string{"2-3: 2", "4-5: 2", "6-7: 2"}; !slices.Equal(got, want) {
+		t.Errorf("settled %q, want %q", got, want)
+	}
+	lines := 0
+	for info, err := range r.store.List(t.Context(), raw.Root) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := raw.NewReader(r.store, nil).EachLine(t.Context(), lake.File{Key: info.Key, Bytes: info.Bytes}, func([]byte) error { lines++; return nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if lines != 2 {
+		t.Errorf("%d lines were written; two records were not settled", lines)
 	}
 }
 
