@@ -225,3 +225,61 @@ lake_collect_inflight_bytes 0
 		t.Error(err)
 	}
 }
+
+// TestAClientThatSendsEverythingFirstGetsItsAnswer plays the many clients that
+// look for an answer only when all of the body is sent: they must learn why they
+// were refused, and not of a connection that was reset.
+func TestAClientThatSendsEverythingFirstGetsItsAnswer(t *testing.T) {
+	s := build(t, func(c *collect.Config) {
+		c.Keys = testKeys
+		c.Limits = collect.Limits{EventRate: 1}
+	})
+	srv := s.server()
+	const web, size = "Authorization: Bearer web-key\r\n", 12 << 20
+	for range 3 { // a reset is a race that is lost most times, not always
+		sized := fmt.Sprintf("Content-Length: %d\r\n\r\n", size)
+		s.want(s.wireAll(srv, head+sized, size), 401, "unauthorized")
+		s.want(s.wireAll(srv, head+web+sized, size), 413, "too_large")
+		chunked := fmt.Sprintf("Transfer-Encoding: chunked\r\n\r\n%x\r\n", size+len("\r\n0\r\n\r\n"))
+		s.want(s.wireAll(srv, head+web+chunked, size), 413, "too_large")
+	}
+	all := lines(10_000) // what the key may send at once
+	s.wantTaken(s.wire(srv, fmt.Sprintf("%s%sContent-Length: %d\r\n\r\n%s", head, web, len(all), all), false), 10_000, 0)
+	s.want(s.wireAll(srv, fmt.Sprintf("%s%sContent-Length: %d\r\n\r\n", head, web, 9<<20), 9<<20), 429, "rate_limited")
+}
+
+// wireAll sends the head and then size line ends before it looks for an answer.
+func (s *setup) wireAll(srv *httptest.Server, head string, size int) reply {
+	s.t.Helper()
+	return s.wire(srv, head+strings.Repeat("\n", size), false)
+}
+
+// TestARefusedClientThatWaitsForTheWordSendsNothing: one that says Expect:
+// 100-continue is answered at once, without the word and without a wait for a
+// body that it will not send.
+func TestARefusedClientThatWaitsForTheWordSendsNothing(t *testing.T) {
+	s := build(t, nil)
+	srv := s.server()
+	c, err := net.Dial("tcp", srv.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	if err := c.SetDeadline(time.Now().Add(10 * time.Second)); err != nil { // less than the time to send a request
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(c, head+"Expect: 100-continue\r\nContent-Length: 99999999\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	all, err := io.ReadAll(c)
+	if err != nil {
+		t.Fatalf("the connection was not closed behind the answer: %v", err)
+	}
+	if text := string(all); !strings.HasPrefix(text, "HTTP/1.1 413 ") || strings.Contains(text, "100 Continue") {
+		t.Errorf("got %q", text)
+	}
+}

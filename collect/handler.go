@@ -132,19 +132,27 @@ func (h *Handler) take(w http.ResponseWriter, r *http.Request) {
 	case api.CodeMethod:
 		w.Header().Set("Allow", http.MethodPost)
 	}
+	rest := lingers(r, len(j.reader.wire.b))
+	j.reader.free() // before anybody is waited for
+	if rest {
+		w.Header().Set("Connection", "close")
+	}
 	api.Refuse(w, r, err)
+	if rest {
+		linger(w, r)
+	}
 }
 
 // store brings the request's events into the stream. When it returns nil they
 // are durable there.
 func (h *Handler) store(w http.ResponseWriter, r *http.Request, j *job) error {
-	if r.Method != http.MethodPost {
-		return &api.Error{Status: http.StatusMethodNotAllowed, Code: api.CodeMethod, Message: r.Method + " is not possible here", Hint: "send events with POST; ask for them with SQL"}
-	}
 	// The deadline also ends the wait for the rest of a body that is refused.
 	control := http.NewResponseController(w)
 	if err := deadline(control, time.Now().Add(h.limits.ReadTimeout)); err != nil {
 		return err
+	}
+	if r.Method != http.MethodPost {
+		return &api.Error{Status: http.StatusMethodNotAllowed, Code: api.CodeMethod, Message: r.Method + " is not possible here", Hint: "send events with POST; ask for them with SQL"}
 	}
 	kind, err := formOf(r.Header)
 	if err != nil {

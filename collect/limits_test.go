@@ -374,9 +374,9 @@ func TestPressureIsAskedBeforeTheBodyIsRead(t *testing.T) {
 	var full error
 	s := build(t, func(c *collect.Config) { c.Pressure = func() error { return full } })
 	full = lake.Errorf(lake.ErrFull, "free some space", "disk /secret/path is 97%% full")
-	body := &untouched{}
-	r := httptest.NewRequest(http.MethodPost, "/v1/events", body)
 	w := httptest.NewRecorder()
+	body := &untouched{answered: func() bool { return w.Flushed }}
+	r := httptest.NewRequest(http.MethodPost, "/v1/events", body)
 	s.handler.ServeHTTP(w, r)
 	got := s.reply(w.Result())
 	s.want(got, 503, api.CodeFull)
@@ -390,6 +390,13 @@ func TestPressureIsAskedBeforeTheBodyIsRead(t *testing.T) {
 	s.wantTaken(s.post([]byte(event(1)), asJSON), 1, 0)
 }
 
-type untouched struct{ read bool }
+// untouched notes whether it was read before the client had its answer.
+type untouched struct {
+	answered func() bool
+	read     bool
+}
 
-func (u *untouched) Read([]byte) (int, error) { u.read = true; return 0, io.EOF }
+func (u *untouched) Read([]byte) (int, error) {
+	u.read = u.read || !u.answered()
+	return 0, io.EOF
+}
