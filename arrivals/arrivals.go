@@ -139,11 +139,12 @@ func following(p lake.Position) lake.Position {
 // nobody tells of such an object later, but an audit looks for it.
 const committed = 24 * time.Hour
 
-// Forget takes the names of files that are in their tables out of the ledger,
-// so that it does not grow with the lake: arrivals that are older than twice
-// the Window, and files of other shards, which workers have committed, after a
-// day. Their objects stay: they are the raw layer.
-func Forget(ctx context.Context, ledger lake.Ledger, curated map[lake.ShardID]lake.Position, now lake.Instant) (int, error) {
+// Forget takes the names of files that have been in their tables for a day, by
+// a mark that Rested has given, out of the ledger, so that it does not grow with
+// the lake: arrivals that are older than twice the Window, and files of other
+// shards, which workers have committed. Their objects stay: they are the raw
+// layer.
+func Forget(ctx context.Context, ledger lake.Ledger, rested map[lake.ShardID]lake.Position, now lake.Instant) (int, error) {
 	journal, err := ledger.Journal(ctx)
 	if err != nil {
 		return 0, err
@@ -154,7 +155,7 @@ func Forget(ctx context.Context, ledger lake.Ledger, curated map[lake.ShardID]la
 		if f.Shard == Shard {
 			age = 2 * Window
 		}
-		if !f.Span.To.After(curated[f.Shard]) && now.Sub(f.Received) > age {
+		if !f.Span.To.After(rested[f.Shard]) && now.Sub(f.Received) > age {
 			old[f.Shard] = append(old[f.Shard], f)
 		}
 	}

@@ -12,8 +12,10 @@ import (
 // Whole is a ledger whose journal also has the raw objects that were forgotten
 // or are not registered yet: everything that lies in the store. Replay and
 // rebuild read by it. The store is listed once, which takes a request for every
-// thousand objects: make a Whole for each piece of work that ends within a day,
-// before which nothing is forgotten. It belongs to one goroutine.
+// thousand objects: make a Whole for each piece of work that ends within a day.
+// What comes into tables meanwhile is in the ledger, as nothing is forgotten
+// before it has been in its table for so long (Rested). It belongs to one
+// goroutine.
 type Whole struct {
 	lake.Ledger
 	Store lake.Store

@@ -257,7 +257,7 @@ func (h *Handler) upkeep(ctx context.Context, r *Report) error {
 			return err
 		}},
 		{"expire", 2, func(ctx context.Context) error { return h.expire(ctx, r) }},
-		{"forget", 1, func(ctx context.Context) error { return h.forget(ctx, now, r) }},
+		{"forget", 1, func(ctx context.Context) error { return h.forget(ctx, r) }},
 	} {
 		within, cancel := share(ctx, part.of)
 		err := part.work(within)
@@ -298,12 +298,17 @@ func (h *Handler) find(ctx context.Context, now lake.Instant, r *Report) error {
 	return h.register(ctx, found, r)
 }
 
-func (h *Handler) forget(ctx context.Context, now lake.Instant, r *Report) error {
+func (h *Handler) forget(ctx context.Context, r *Report) error {
 	curated, err := h.config.Ledger.Curated(ctx)
 	if err != nil {
 		return err
 	}
-	r.Forgot, err = arrivals.Forget(ctx, h.config.Ledger, curated, now)
+	now := h.config.Clock() // after the mark was read
+	rested, err := arrivals.Rested(ctx, h.config.Store, curated, now)
+	if err != nil {
+		return err
+	}
+	r.Forgot, err = arrivals.Forget(ctx, h.config.Ledger, rested, now)
 	return err
 }
 

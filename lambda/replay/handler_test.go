@@ -19,6 +19,7 @@ import (
 	"github.com/eventlake/lake/curate"
 	"github.com/eventlake/lake/ingest"
 	"github.com/eventlake/lake/laketest/memory"
+	upkeep "github.com/eventlake/lake/lambda/curate"
 	"github.com/eventlake/lake/lambda/replay"
 	"github.com/eventlake/lake/raw"
 	stage "github.com/eventlake/lake/replay"
@@ -75,6 +76,8 @@ type rig struct {
 	objects int
 
 	receipts *memory.Receipts
+	// beforeSwap is called when a rebuild has been built.
+	beforeSwap func()
 }
 
 // dropping is a catalog that loses a table: the next one of that name is in its
@@ -136,7 +139,12 @@ func newRig(t *testing.T) *rig {
 	}, r.receipts)
 	r.handler = replay.New(replay.Config{
 		Ledger: r.ledger, Store: r.store, Lines: lines, Target: r.target,
-		Rebuilder: &stage.Rebuilder{Catalog: r.catalog, Exclusive: r.curator.Exclusive,
+		Rebuilder: &stage.Rebuilder{Catalog: r.catalog, Exclusive: func(ctx context.Context, name lake.TableName) (func(), error) {
+			if r.beforeSwap != nil {
+				r.beforeSwap()
+			}
+			return r.curator.Exclusive(ctx, name)
+		},
 			Build: curate.BuildConfig{Store: r.store, Lines: lines}},
 		Drain: &replay.Drain{Store: r.store, Prefix: "failed/lambda/", Misplaced: "failed/firehose/", Bucket: "lake", Stream: r.stream, Handed: handed, Settled: r.receipts, Direct: raw.NewWriter(r.gzip, nil),
 			Sources: func(lake.SourceID) *transform.Transformer { return tr }, Names: names, Log: slog.New(slog.DiscardHandler),
@@ -154,8 +162,17 @@ func newRig(t *testing.T) *rig {
 
 func id(n uint64) lake.ID { return lake.ID{0: byte(n), 15: 1} }
 
-// deliver writes one object of events and registers it.
+// deliver writes one object of events, registers it and takes it in.
 func (r *rig) deliver(kind string, day int, positions ...uint64) {
+	r.t.Helper()
+	r.register(kind, day, positions...)
+	if _, err := r.curator.Once(r.t.Context()); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// register writes one object of events, which is old, and registers it.
+func (r *rig) register(kind string, day int, positions ...uint64) {
 	r.t.Helper()
 	created := noon + lake.Instant(time.Duration(day)*24*time.Hour/time.Microsecond)
 	var lines []byte
@@ -174,9 +191,6 @@ func (r *rig) deliver(kind string, day int, positions ...uint64) {
 	}
 	info.Time = noon + lake.Instant(r.objects)
 	if _, err := arrivals.Register(r.t.Context(), r.ledger, []lake.Info{info}); err != nil {
-		r.t.Fatal(err)
-	}
-	if _, err := r.curator.Once(r.t.Context()); err != nil {
 		r.t.Fatal(err)
 	}
 }
@@ -323,6 +337,36 @@ func TestATableThatWasDroppedIsMadeAgain(t *testing.T) {
 	r.deliver("account", 1, 4, 5)
 	if n := rows(r.table("account")); n != 4 {
 		t.Fatalf("%d rows after one new event", n)
+	}
+}
+
+// TestALateArrivalOutlivesARebuild: one that was registered long after it was
+// written, is taken in while the rebuild is built, and would be forgotten for its
+// age before the swap.
+func TestALateArrivalOutlivesARebuild(t *testing.T) {
+	r := newRig(t)
+	r.deliver("account", 0, 1, 2)
+	r.register("account", 0, 3)
+	late := lake.SystemClock().Add(3 * arrivals.Window) // too late to be looked for
+	h := upkeep.New(upkeep.Config{Ledger: r.ledger, Store: r.store, Catalog: r.catalog, Curator: r.curator, Bucket: "lake", Keep: time.Hour,
+		Clock: func() lake.Instant { late = late.Add(time.Minute); return late }})
+	r.beforeSwap = func() {
+		r.beforeSwap = nil
+		for range 2 {
+			if _, err := h.Invoke(t.Context(), []byte(`{"task":"upkeep"}`)); err != nil {
+				t.Error(err)
+			}
+		}
+		if n := rows(r.table("account")); n != 3 {
+			t.Errorf("%d rows when the late one was taken in", n)
+		}
+	}
+	report := r.invoke(`{"target":"rebuild","types":["account"],"force":true}`)
+	if r.beforeSwap != nil || len(report.Rebuilt) != 1 || !report.Rebuilt[0].Swapped {
+		t.Fatalf("%+v", report)
+	}
+	if n := rows(r.table("account")); n != 3 {
+		t.Fatalf("%d rows after the rebuild", n)
 	}
 }
 
