@@ -1,10 +1,12 @@
 package curate_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -14,6 +16,7 @@ import (
 	"github.com/eventlake/lake/curate/column"
 	"github.com/eventlake/lake/curate/parquetfile"
 	"github.com/eventlake/lake/curate/shred"
+	"github.com/eventlake/lake/laketest/memory"
 	"github.com/eventlake/lake/raw"
 )
 
@@ -168,4 +171,65 @@ func BenchmarkOnce(b *testing.B) {
 		}
 	}
 	perEvent(b, len(lines), before)
+}
+
+// BenchmarkCompact merges eight files of 8,000 rows: as they are, and sorted.
+func BenchmarkCompact(b *testing.B) {
+	const files, rows = 8, 8_000
+	lines, _ := benchLines(files * rows)
+	for i := range lines { // events come a little out of order
+		if j := i + 37; i%3 == 0 && j/rows == i/rows && j < len(lines) {
+			lines[i], lines[j] = lines[j], lines[i]
+		}
+	}
+	rig := newBenchRig(lines)
+	c := rig.config()
+	cur, err := curate.New(c)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for part := range slices.Chunk(lines, rows) {
+		rig.all, rig.events = bytes.Join(part, nil), rows
+		rig.again()
+		if _, err := cur.Once(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+	}
+	table, err := c.Catalog.Table(b.Context(), "payment")
+	if err != nil {
+		b.Fatal(err)
+	}
+	for name, o := range map[string]curate.CompactOptions{"as they are": {}, "sorted": {Full: true}} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			before := cpu(b)
+			for b.Loop() {
+				c.Catalog = memory.NewCatalog()
+				if _, err := c.Catalog.Commit(b.Context(), lake.TableCommit{Table: "payment", Schema: table.Schema, Add: table.Files}); err != nil {
+					b.Fatal(err)
+				}
+				cur, err := curate.New(c)
+				if err != nil {
+					b.Fatal(err)
+				}
+				report, err := cur.Compact(b.Context(), o)
+				if err != nil {
+					b.Fatal(err)
+				}
+				if report.Rows != files*rows {
+					b.Fatalf("%+v", report)
+				}
+				after, err := c.Catalog.Table(b.Context(), "payment")
+				if err != nil {
+					b.Fatal(err)
+				}
+				for _, f := range after.Files {
+					if err := c.Store.Delete(b.Context(), f.Key); err != nil {
+						b.Fatal(err)
+					}
+				}
+			}
+			perEvent(b, files*rows, before)
+		})
+	}
 }

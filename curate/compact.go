@@ -29,7 +29,8 @@ type CompactReport struct {
 }
 
 // Compact merges the small files of a day into files of Limits.FileBytes,
-// sorted by created_datetime, one table commit a day. It adds and drops no
+// sorted by created_datetime, one table commit a day. On the way there, files of
+// thousands of rows are first put together as they are. It adds and drops no
 // row: counts and ids are compared before each commit. A table that fails does
 // not keep the others from being compacted.
 func (c *Curator) Compact(ctx context.Context, o CompactOptions) (CompactReport, error) {
@@ -96,7 +97,7 @@ func (c *Curator) compactTable(ctx context.Context, name lake.TableName, o Compa
 		if o.Steps > 0 && report.Days >= o.Steps {
 			return nil
 		}
-		if err := c.compactDay(ctx, name, group, report); err != nil {
+		if err := c.compactDay(ctx, name, group, o.Full, report); err != nil {
 			return fmt.Errorf("day %s: %w", group[0].Day, err)
 		}
 	}
@@ -215,12 +216,12 @@ func cutLast(s, sep string) (before, after string, found bool) {
 // compactDay rewrites the files and then swaps them in. The table may move on
 // while files are rewritten: the commit is made on its state at the end, and
 // only when that still has the files.
-func (c *Curator) compactDay(ctx context.Context, name lake.TableName, files []lake.DataFile, report *CompactReport) error {
+func (c *Curator) compactDay(ctx context.Context, name lake.TableName, files []lake.DataFile, sorted bool, report *CompactReport) error {
 	t, err := c.table(ctx, name)
 	if err != nil {
 		return err
 	}
-	m, err := newMerger(c.config, c.mergeEnc, c.filters, t, files)
+	m, err := newMerger(c.config, c.mergeEnc, c.filters, t, files, sorted)
 	if err != nil {
 		return err
 	}

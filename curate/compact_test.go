@@ -16,6 +16,7 @@ import (
 
 	"github.com/eventlake/lake"
 	"github.com/eventlake/lake/curate"
+	"github.com/eventlake/lake/curate/parquetfile"
 )
 
 func TestCompactionKeepsEveryValue(t *testing.T) {
@@ -299,4 +300,60 @@ func TestSmallFilesAreMergedByTiers(t *testing.T) {
 	if rows := r.rows(r.table("order")); len(rows) != spans {
 		t.Errorf("%d rows, want %d", len(rows), spans)
 	}
+}
+
+// Files of thousands of rows are put together as they are until they make a
+// large one, which is sorted.
+func TestLargeRowGroupsAreMergedAsTheyAre(t *testing.T) {
+	const spans, rows = 4, 4200
+	r := newRig(t)
+	rng := rand.New(rand.NewPCG(9, 10))
+	more := func(from int) { // the schema grows inside structs and lists too, and ints become longs
+		for b := from; b < from+spans; b++ {
+			events := make([]event, rows)
+			for i := range events {
+				n := b*rows + i
+				events[i] = event{body: fmt.Sprintf(`{"n":%d,"s":"v%d","o":{"a":%d,"b%d":[%d,null]},"l":[{"x":%d,"y%d":"z"},null,{}],"c%d":%t}`,
+					n, n%5, n, b%spans, n<<(5*b), n, b%spans, b%spans, n%2 == 0),
+					created: start.Add(time.Duration(rng.IntN(3600)) * time.Second)}
+			}
+			r.span(events...)
+			r.once()
+		}
+	}
+	// compact merges until there is nothing left to merge into one file.
+	compact := func(prefix string, groups int, l curate.Limits) lake.DataFile {
+		t.Helper()
+		cur := r.curator(func(c *curate.Config) { c.Limits = l })
+		want := r.rows(r.table("order"))
+		for due := true; due; {
+			if _, err := cur.Compact(context.Background(), curate.CompactOptions{}); err != nil {
+				t.Fatal(err)
+			}
+			var err error
+			if due, err = cur.CompactDue(context.Background()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		after := r.table("order")
+		if len(after.Files) != 1 || !strings.Contains(string(after.Files[0].Key), prefix) {
+			t.Fatalf("files %+v, want one whose name has %s", after.Files, prefix)
+		}
+		if got := r.rows(after); !reflect.DeepEqual(got, want) {
+			t.Fatalf("%s: %d rows, want %d, or not the same", prefix, len(got), len(want))
+		}
+		data := r.read(after.Files[0].Key)
+		f, err := parquetfile.Open(bytes.NewReader(data), int64(len(data)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(f.Groups()) != groups {
+			t.Errorf("%s: row groups of %v rows, want %d", prefix, f.Groups(), groups)
+		}
+		return after.Files[0]
+	}
+	more(0)
+	file := compact("/merged-", spans, curate.Limits{SmallFiles: spans})
+	more(spans)
+	compact("/sorted-", 1, curate.Limits{SmallFiles: 2, FileBytes: 3 * file.Bytes})
 }

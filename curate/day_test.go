@@ -139,7 +139,7 @@ func repeated(l *column.Leaf, c *column.Chunk, have, want int) (all column.Chunk
 		for i := range rows {
 			rows[i] = uint32(i)
 		}
-		c.Gather(l, rows, &all)
+		new(column.Gatherer).Gather(l, c, rows, &all)
 	}
 	return all
 }

@@ -12,10 +12,11 @@ import (
 	"github.com/eventlake/lake/curate/parquetfile"
 )
 
-// Names of data files begin with what they are: as they came, or sorted by
-// created_datetime.
+// Names of data files begin with what they are: as they came, the row groups of
+// several of those, or sorted by created_datetime.
 const (
 	partPrefix   = "part-"
+	mergedPrefix = "merged-"
 	sortedPrefix = "sorted-"
 )
 

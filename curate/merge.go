@@ -1,8 +1,10 @@
 package curate
 
 import (
+	"bytes"
 	"cmp"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -13,26 +15,36 @@ import (
 	"github.com/eventlake/lake/curate/parquetfile"
 )
 
-// merger rewrites files of one day as sorted ones. It works column by column:
-// in memory are where each row goes (24 bytes a row), and one column of one
-// row group.
+// Row groups are merged as they are when they have that many rows in the mean
+// and make no more than that many in a file: then they are worth skipping by
+// their bounds, and opening the file costs little.
+const (
+	copiedRows   = 4096
+	copiedGroups = 128
+)
+
+// merger makes larger files of those of one day: it copies their row groups as
+// they are, or writes their rows anew in the order of created_datetime. A row is
+// so sorted once, when the file that it comes to is large, and not at each step
+// on the way there.
 type merger struct {
-	config   Config
-	table    lake.Table
-	files    []lake.DataFile
-	attempt  string
-	enc      *parquetfile.Encoder
-	filters  *filters
-	leaves   []column.Leaf
-	columns  []lake.Column // the top-level columns that a file has
-	width    int64         // uncompressed bytes of a row, about
-	sources  []source
-	order    []rowRef // all rows in their new order
-	added    []lake.DataFile
-	total    int64
-	combined column.Chunk
-	scratch  column.Chunk
-	gathered column.Chunk
+	config  Config
+	table   lake.Table
+	files   []lake.DataFile
+	bytes   int64
+	sorted  bool // sort, whatever the files are
+	attempt string
+	enc     *parquetfile.Encoder
+	filters *filters
+	objects []lake.Object
+	leaves  []column.Leaf
+	columns []lake.Column // the top-level columns that a file has
+	width   int64         // uncompressed bytes of a row, about
+	sources []source
+	added   []lake.DataFile
+	total   int64
+	order   order
+	scratch column.Chunk
 }
 
 // source is one row group of one file.
@@ -42,57 +54,84 @@ type source struct {
 	rows  int
 }
 
-type rowRef struct {
-	created int64
-	source  uint32
-	row     uint32
-}
-
-func newMerger(c Config, enc *parquetfile.Encoder, known *filters, t lake.Table, files []lake.DataFile) (*merger, error) {
+func newMerger(c Config, enc *parquetfile.Encoder, known *filters, t lake.Table, files []lake.DataFile, sorted bool) (*merger, error) {
 	attempt, err := newAttempt()
 	if err != nil {
 		return nil, err
 	}
-	return &merger{config: c, table: t, files: files, attempt: attempt, enc: enc, filters: known}, nil
+	m := &merger{config: c, table: t, files: files, sorted: sorted, attempt: attempt, enc: enc, filters: known}
+	for _, f := range files {
+		m.bytes += f.Bytes
+	}
+	return m, nil
 }
 
 func (m *merger) run(ctx context.Context) (err error) {
-	var objects []lake.Object
 	defer func() {
-		for _, o := range objects {
+		for _, o := range m.objects {
 			err = errors.Join(err, o.Close())
 		}
 	}()
 	for _, f := range m.files {
-		obj, err := m.config.Store.Open(ctx, f.Key)
-		if err != nil {
-			return err
-		}
-		objects = append(objects, obj)
-		if err := m.addSource(f, obj); err != nil {
+		if err := m.open(ctx, f); err != nil {
 			return f.Key.Named(err)
 		}
 	}
 	m.chooseColumns()
-	if err := m.sort(ctx); err != nil {
-		return err
-	}
 	if err := m.checkIDs(); err != nil {
 		return err
 	}
-	return m.writeFiles(ctx)
+	if m.asTheyAre() {
+		err = m.writeFile(ctx, mergedPrefix, m.copyGroups)
+	} else {
+		err = m.writeSorted(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	rows := int64(0)
+	for _, f := range m.added {
+		rows += f.Rows
+	}
+	if rows != m.total {
+		return fmt.Errorf("%d rows written of %d: %w", rows, m.total, lake.ErrCorrupt)
+	}
+	return nil
 }
 
-// addSource checks a file before it is replaced: its size, every byte's
-// checksum and its rows.
-func (m *merger) addSource(f lake.DataFile, obj lake.Object) error {
+// small reports whether the files fit into memory and do not make a large one
+// yet.
+func (m *merger) small() bool {
+	return m.bytes <= min(m.config.Limits.FileBytes/2, m.config.Limits.Memory/4)
+}
+
+func (m *merger) asTheyAre() bool {
+	return !m.sorted && m.small() && len(m.sources) <= copiedGroups && m.total >= copiedRows*int64(len(m.sources))
+}
+
+// open checks a file before it is replaced: its size, every byte's checksum
+// and its rows. Small files are read once, into memory.
+func (m *merger) open(ctx context.Context, f lake.DataFile) error {
+	obj, err := m.config.Store.Open(ctx, f.Key)
+	if err != nil {
+		return err
+	}
+	m.objects = append(m.objects, obj)
 	if obj.Size() != f.Bytes {
 		return fmt.Errorf("%d bytes, the catalog says %d: %w", obj.Size(), f.Bytes, lake.ErrCorrupt)
 	}
-	if err := parquetfile.Verify(obj, obj.Size()); err != nil {
+	var r io.ReaderAt = obj
+	if m.small() {
+		data := make([]byte, f.Bytes)
+		if _, err := io.ReadFull(io.NewSectionReader(obj, 0, f.Bytes), data); err != nil {
+			return err
+		}
+		r = bytes.NewReader(data)
+	}
+	if err := parquetfile.Verify(r, f.Bytes); err != nil {
 		return err
 	}
-	pf, err := parquetfile.Open(obj, obj.Size())
+	pf, err := parquetfile.Open(r, f.Bytes)
 	if err != nil {
 		return err
 	}
@@ -126,31 +165,6 @@ func (m *merger) chooseColumns() {
 	m.width = max(1, m.width/max(1, m.total))
 }
 
-// sort finds the new order of all rows.
-func (m *merger) sort(ctx context.Context) error {
-	m.order = make([]rowRef, 0, m.total)
-	created := m.systemLeaf(4)
-	for i, s := range m.sources {
-		m.scratch.Reset()
-		if err := readLeaf(s.file, s.group, s.rows, created, &m.scratch); err != nil {
-			return err
-		}
-		for r, at := range m.scratch.Ints {
-			m.order = append(m.order, rowRef{at, uint32(i), uint32(r)})
-		}
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-	}
-	slices.SortFunc(m.order, func(a, b rowRef) int {
-		return cmp.Or(cmp.Compare(a.created, b.created), cmp.Compare(a.source, b.source), cmp.Compare(a.row, b.row))
-	})
-	if int64(len(m.order)) != m.total {
-		return fmt.Errorf("%d rows read, the files have %d: %w", len(m.order), m.total, lake.ErrCorrupt)
-	}
-	return nil
-}
-
 // systemLeaf is one of the required columns, by its id.
 func (m *merger) systemLeaf(id lake.ColumnID) *column.Leaf {
 	for i := range m.leaves {
@@ -174,7 +188,7 @@ func (m *merger) checkIDs() error {
 			ids = append(ids, parquetfile.ID(&m.scratch, i))
 		}
 	}
-	slices.SortFunc(ids, func(a, b lake.ID) int { return slices.Compare(a[:], b[:]) })
+	slices.SortFunc(ids, compareIDs)
 	for i := 1; i < len(ids); i++ {
 		if ids[i] == ids[i-1] {
 			return lake.Errorf(lake.ErrCorrupt, "run: lake verify; then lake rebuild of the table", "event %s is twice in the day", ids[i])
@@ -183,37 +197,26 @@ func (m *merger) checkIDs() error {
 	return nil
 }
 
-// writeFiles cuts the rows into files of about the wanted size.
-func (m *merger) writeFiles(ctx context.Context) error {
-	bytes := int64(0)
-	for _, f := range m.files {
-		bytes += f.Bytes
+func compareIDs(a, b lake.ID) int {
+	if x, y := binary.BigEndian.Uint64(a[:8]), binary.BigEndian.Uint64(b[:8]); x != y {
+		return cmp.Compare(x, y)
 	}
-	count := max(1, (bytes+m.config.Limits.FileBytes/2)/m.config.Limits.FileBytes)
-	size := (len(m.order) + int(count) - 1) / int(count)
-	for part := range slices.Chunk(m.order, max(1, size)) {
-		if err := m.writeFile(ctx, part); err != nil {
-			return err
-		}
-	}
-	rows := int64(0)
-	for _, f := range m.added {
-		rows += f.Rows
-	}
-	if rows != m.total {
-		return fmt.Errorf("%d rows written of %d: %w", rows, m.total, lake.ErrCorrupt)
-	}
-	return nil
+	return cmp.Compare(binary.BigEndian.Uint64(a[8:]), binary.BigEndian.Uint64(b[8:]))
 }
 
-func (m *merger) writeFile(ctx context.Context, rows []rowRef) error {
+// writeFile writes one file with what fill puts into it.
+func (m *merger) writeFile(ctx context.Context, prefix string, fill func(context.Context, *parquetfile.Writer) error) error {
 	key := lake.Key(fmt.Sprintf("%s/day=%s/%s%s-%04d.parquet", dataDir(m.table.Name, m.table.Location),
-		m.files[0].Day, sortedPrefix, m.attempt, len(m.added)))
+		m.files[0].Day, prefix, m.attempt, len(m.added)))
 	f := lake.DataFile{Key: key, Day: m.files[0].Day}
 	filter := &fileFilter{key: key, parts: true}
 	_, err := m.config.Store.Create(ctx, key, func(out io.Writer) error {
-		w, err := m.encode(ctx, out, rows)
+		w, err := parquetfile.NewWriter(out, m.enc, m.columns, footerMeta(m.table.Name, m.table.Schema.LastID))
 		if err != nil {
+			return err
+		}
+		w.FilterOn(idColumn)
+		if err := fill(ctx, w); err != nil {
 			return err
 		}
 		filter.groups = w.Filters()
@@ -230,92 +233,42 @@ func (m *merger) writeFile(ctx context.Context, rows []rowRef) error {
 	return nil
 }
 
-// maxGroupRows bounds a row group, so that readers can skip parts of a file.
-const maxGroupRows = 1 << 20
-
-func (m *merger) encode(ctx context.Context, out io.Writer, rows []rowRef) (*parquetfile.Writer, error) {
-	w, err := parquetfile.NewWriter(out, m.enc, m.columns, footerMeta(m.table.Name, m.table.Schema.LastID))
-	if err != nil {
-		return nil, err
-	}
-	w.FilterOn(idColumn)
-	// One wide column may hold nearly all of a row, and it is there three times.
-	size := min(max(m.config.Limits.Memory/(4*m.width), 1), maxGroupRows)
-	for group := range slices.Chunk(rows, int(size)) {
-		w.BeginRowGroup(len(group))
-		picks := m.pick(group)
+// copyGroups writes the row groups as they are, one behind the other. Only
+// columns that a file lacks, or has with a narrower type, are encoded.
+func (m *merger) copyGroups(ctx context.Context, w *parquetfile.Writer) error {
+	for _, s := range m.sources {
+		w.BeginRowGroup(s.rows)
 		for i := range m.leaves {
 			if err := ctx.Err(); err != nil {
-				return nil, err
+				return err
 			}
-			if err := m.gather(&m.leaves[i], picks); err != nil {
-				return nil, err
+			if w.CanCopy(s.file) {
+				if err := w.Copy(s.file, s.group, &m.scratch); err != nil {
+					return err
+				}
+				continue
 			}
-			if err := w.Column(&m.gathered); err != nil {
-				return nil, err
+			m.scratch.Reset()
+			if err := m.read(s, &m.leaves[i], &m.scratch); err != nil {
+				return err
+			}
+			if err := w.Column(&m.scratch); err != nil {
+				return err
 			}
 		}
 		if err := w.EndRowGroup(); err != nil {
-			return nil, err
-		}
-	}
-	return w, nil
-}
-
-// picks says which rows of each source a row group takes, and where each of
-// its rows lies when they are laid end to end.
-type picks struct {
-	rows   map[uint32][]uint32 // by source, ascending
-	order  []uint32            // sources that are there
-	lookup []uint32
-}
-
-func (m *merger) pick(group []rowRef) picks {
-	p := picks{rows: map[uint32][]uint32{}, lookup: make([]uint32, len(group))}
-	for _, r := range group {
-		p.rows[r.source] = append(p.rows[r.source], r.row)
-	}
-	base := map[uint32]uint32{}
-	at := uint32(0)
-	for i := range m.sources {
-		rows := p.rows[uint32(i)]
-		if len(rows) == 0 {
-			continue
-		}
-		slices.Sort(rows)
-		p.order = append(p.order, uint32(i))
-		base[uint32(i)] = at
-		at += uint32(len(rows))
-	}
-	for i, r := range group {
-		n, _ := slices.BinarySearch(p.rows[r.source], r.row)
-		p.lookup[i] = base[r.source] + uint32(n)
-	}
-	return p
-}
-
-// gather collects a leaf of the picked rows in their new order.
-func (m *merger) gather(l *column.Leaf, p picks) error {
-	m.combined.Reset()
-	m.gathered.Reset()
-	for _, i := range p.order {
-		s := m.sources[i]
-		m.scratch.Reset()
-		if err := m.read(s, l); err != nil {
 			return err
 		}
-		m.scratch.Gather(l, p.rows[i], &m.combined)
 	}
-	m.combined.Gather(l, p.lookup, &m.gathered)
 	return nil
 }
 
 // read reads a leaf of a source. A leaf younger than the file is null, within
 // the structs and lists that the file has: their levels are taken from a
 // column beside it.
-func (m *merger) read(s source, l *column.Leaf) error {
+func (m *merger) read(s source, l *column.Leaf, c *column.Chunk) error {
 	if s.file.Has(l.ID) {
-		return readLeaf(s.file, s.group, s.rows, l, &m.scratch)
+		return readLeaf(s.file, s.group, s.rows, l, c)
 	}
 	for depth := len(l.Nodes) - 2; depth >= 0; depth-- {
 		node := l.Nodes[depth]
@@ -324,17 +277,17 @@ func (m *merger) read(s source, l *column.Leaf) error {
 			if !s.file.Has(o.ID) || len(o.Nodes) <= depth || o.Nodes[depth].ID != node.ID {
 				continue
 			}
-			if err := readLeaf(s.file, s.group, s.rows, o, &m.scratch); err != nil {
+			if err := readLeaf(s.file, s.group, s.rows, o, c); err != nil {
 				return err
 			}
-			m.scratch.Stub(o, l, node)
+			c.Stub(o, l, node)
 			return nil
 		}
 	}
-	m.scratch.Slots = s.rows
-	m.scratch.Def = append(m.scratch.Def, make([]byte, s.rows)...)
+	c.Slots = s.rows
+	c.Def = append(c.Def, make([]byte, s.rows)...)
 	if l.MaxRep > 0 {
-		m.scratch.Rep = append(m.scratch.Rep, make([]byte, s.rows)...)
+		c.Rep = append(c.Rep, make([]byte, s.rows)...)
 	}
 	return nil
 }

@@ -77,6 +77,21 @@ func (v *Values) AddString(b []byte) {
 	v.Ends = append(v.Ends, uint32(len(v.Text)))
 }
 
+// AddStrings appends strings that lie one after another in text: string i is
+// text[bounds[i]:bounds[i+1]].
+func (v *Values) AddStrings(text []byte, bounds []uint32) {
+	if len(bounds) < 2 {
+		return
+	}
+	base := uint32(len(v.Text)) - bounds[0]
+	v.Text = append(v.Text, text[bounds[0]:bounds[len(bounds)-1]]...)
+	at := len(v.Ends)
+	v.Ends = append(v.Ends, bounds[1:]...)
+	for i := range v.Ends[at:] {
+		v.Ends[at+i] += base
+	}
+}
+
 // EndString makes what was appended to Text since the last string one string.
 func (v *Values) EndString() { v.Ends = append(v.Ends, uint32(len(v.Text))) }
 
@@ -90,8 +105,12 @@ func (v *Values) Append(t lake.ColumnType, src *Values, from, to int) {
 	case lake.TypeUUID:
 		v.Fixed = append(v.Fixed, src.Fixed[16*from:16*to]...)
 	case lake.TypeString:
-		for i := from; i < to; i++ {
-			v.AddString(src.String(i))
+		first, last, at := src.end(from), src.end(to), len(v.Ends)
+		base := uint32(len(v.Text)) - first
+		v.Text = append(v.Text, src.Text[first:last]...)
+		v.Ends = append(v.Ends, src.Ends[from:to]...)
+		for i := range v.Ends[at:] {
+			v.Ends[at+i] += base
 		}
 	default:
 		v.Ints = append(v.Ints, src.Ints[from:to]...)
@@ -137,47 +156,4 @@ func (c *Chunk) Scatter(l *Leaf, to []uint32, out []Chunk) {
 		}
 		o.Append(l.Type, &c.Values, first, value)
 	}
-}
-
-// Gather appends the rows to out, in the order of rows.
-func (c *Chunk) Gather(l *Leaf, rows []uint32, out *Chunk) {
-	slots, values := c.index(l)
-	for _, r := range rows {
-		a, b := slots(int(r)), slots(int(r)+1)
-		out.Slots += b - a
-		if l.MaxRep > 0 {
-			out.Rep = append(out.Rep, c.Rep[a:b]...)
-		}
-		if l.MaxDef > 0 {
-			out.Def = append(out.Def, c.Def[a:b]...)
-		}
-		out.Append(l.Type, &c.Values, values(a), values(b))
-	}
-}
-
-// index returns where rows begin in slots, and slots in values.
-func (c *Chunk) index(l *Leaf) (slots, values func(int) int) {
-	same := func(i int) int { return i }
-	slots, values = same, same
-	if l.MaxRep > 0 {
-		var starts []uint32
-		for i, r := range c.Rep {
-			if r == 0 {
-				starts = append(starts, uint32(i))
-			}
-		}
-		starts = append(starts, uint32(c.Slots))
-		slots = func(i int) int { return int(starts[i]) }
-	}
-	if l.MaxDef > 0 {
-		before := make([]uint32, c.Slots+1)
-		for i, d := range c.Def {
-			before[i+1] = before[i]
-			if d == l.MaxDef {
-				before[i+1]++
-			}
-		}
-		values = func(i int) int { return int(before[i]) }
-	}
-	return slots, values
 }

@@ -118,6 +118,42 @@ func (b *bounds) plain(t lake.ColumnType) (lower, upper []byte) {
 	return le64(uint64(b.minI)), le64(uint64(b.maxI))
 }
 
+// parse reads bounds in PLAIN encoding.
+func (b *bounds) parse(t lake.ColumnType, lower, upper []byte) error {
+	b.some = true
+	if w := width(t); w > 0 && (len(lower) != w || len(upper) != w) {
+		return corrupt("bounds of %d and %d bytes for %s", len(lower), len(upper), t)
+	}
+	switch t {
+	case lake.TypeString, lake.TypeUUID:
+		b.min, b.max = lower, upper
+	case lake.TypeBool:
+		b.minI, b.maxI = int64(lower[0]), int64(upper[0])
+	case lake.TypeInt:
+		b.minI, b.maxI = int64(int32(binary.LittleEndian.Uint32(lower))), int64(int32(binary.LittleEndian.Uint32(upper)))
+	case lake.TypeDouble:
+		b.minF, b.maxF = math.Float64frombits(binary.LittleEndian.Uint64(lower)), math.Float64frombits(binary.LittleEndian.Uint64(upper))
+	default:
+		b.minI, b.maxI = int64(binary.LittleEndian.Uint64(lower)), int64(binary.LittleEndian.Uint64(upper))
+	}
+	return nil
+}
+
+// width is the length of a value in PLAIN encoding; 0 is any.
+func width(t lake.ColumnType) int {
+	switch t {
+	case lake.TypeBool:
+		return 1
+	case lake.TypeInt:
+		return 4
+	case lake.TypeUUID:
+		return 16
+	case lake.TypeString:
+		return 0
+	}
+	return 8
+}
+
 // iceberg returns the bounds for a ColumnStat; nil where there are none to
 // tell: no value, JSON text, elements of lists.
 func (b *bounds) iceberg(l *column.Leaf) (lower, upper []byte) {

@@ -1,11 +1,13 @@
 package parquetfile
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 
 	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/encoding"
 
 	"github.com/eventlake/lake"
 	"github.com/eventlake/lake/curate/column"
@@ -13,9 +15,8 @@ import (
 
 // File is an open Parquet file whose leaf columns are found by field id.
 type File struct {
-	file  *parquet.File
-	byID  map[lake.ColumnID]int
-	batch []parquet.Value
+	file *parquet.File
+	byID map[lake.ColumnID]int
 
 	r     io.ReaderAt  // the next two are of files from OpenParts
 	parts []filterPart // their checksums
@@ -35,7 +36,7 @@ func open(r io.ReaderAt, size int64, options ...parquet.FileOption) (f *File, er
 	if err != nil {
 		return nil, corrupt("%v", err)
 	}
-	f = &File{file: pf, byID: map[lake.ColumnID]int{}, batch: make([]parquet.Value, 512)}
+	f = &File{file: pf, byID: map[lake.ColumnID]int{}}
 	f.index(pf.Root())
 	return f, nil
 }
@@ -117,65 +118,77 @@ func (f *File) damaged(l *column.Leaf, err error) error {
 	return fmt.Errorf("parquet column %v: %w", l.Path, err)
 }
 
+// page appends a page's levels and values.
 func (f *File) page(p parquet.Page, l *column.Leaf, c *column.Chunk) error {
-	if l.Type == lake.TypeUUID && l.MaxDef == 0 && p.Type().Kind() == parquet.FixedLenByteArray && p.Type().Length() == 16 && p.Dictionary() == nil {
-		data := p.Data()
-		ids, _ := data.FixedLenByteArray()
-		c.Fixed = append(c.Fixed, ids...)
-		c.Slots += len(ids) / 16
+	slots, count := int(p.NumValues()), int(p.NumValues())
+	if l.MaxDef > 0 {
+		def := p.DefinitionLevels()
+		if len(def) != slots {
+			return corrupt("%d definition levels for %d slots", len(def), slots)
+		}
+		c.Def = append(c.Def, def...)
+		count = bytes.Count(def, []byte{l.MaxDef})
+	}
+	if l.MaxRep > 0 {
+		rep := p.RepetitionLevels()
+		if len(rep) != slots {
+			return corrupt("%d repetition levels for %d slots", len(rep), slots)
+		}
+		c.Rep = append(c.Rep, rep...)
+	}
+	c.Slots += slots
+	if count == 0 {
 		return nil
 	}
-	values := p.Values()
-	for {
-		n, err := values.ReadValues(f.batch)
-		for i := range f.batch[:n] {
-			if err := add(&f.batch[i], l, c); err != nil {
-				return err
-			}
-		}
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
+	had := c.Len(l.Type)
+	if err := add(p, l.Type, &c.Values, count); err != nil {
+		return err
 	}
+	if got := c.Len(l.Type) - had; got != count {
+		return corrupt("%d values, the levels say %d", got, count)
+	}
+	return nil
 }
 
-func add(v *parquet.Value, l *column.Leaf, c *column.Chunk) error {
-	c.Slots++
-	if l.MaxRep > 0 {
-		c.Rep = append(c.Rep, byte(v.RepetitionLevel()))
-	}
-	if l.MaxDef > 0 {
-		c.Def = append(c.Def, byte(v.DefinitionLevel()))
-	}
-	if v.IsNull() {
+// add appends a page's values, count of them where the page cannot tell.
+func add(p parquet.Page, t lake.ColumnType, v *column.Values, count int) error {
+	data := p.Data()
+	if d := p.Dictionary(); d != nil {
+		values := d.Page().Data()
+		if t != lake.TypeString || values.Kind() != encoding.ByteArray {
+			return corrupt("a dictionary of %s for %s", d.Type(), t)
+		}
+		text, ends := values.ByteArray()
+		for _, code := range data.Int32() {
+			v.AddString(text[ends[code]:ends[code+1]])
+		}
 		return nil
 	}
-	switch kind := v.Kind(); {
-	case kind == parquet.Boolean && l.Type == lake.TypeBool:
-		var b byte
-		if v.Boolean() {
-			b = 1
+	switch kind := data.Kind(); {
+	case kind == encoding.Boolean && t == lake.TypeBool:
+		packed := data.Boolean()
+		for i := range count {
+			v.Bools = append(v.Bools, packed[i/8]>>(i%8)&1)
 		}
-		c.Bools = append(c.Bools, b)
-	case kind == parquet.Int32 && (l.Type == lake.TypeInt || l.Type == lake.TypeLong):
-		c.Ints = append(c.Ints, int64(v.Int32()))
-	case kind == parquet.Int64 && (l.Type == lake.TypeLong || l.Type == lake.TypeTimestamp):
-		c.Ints = append(c.Ints, v.Int64())
-	case kind == parquet.Double && l.Type == lake.TypeDouble:
-		c.Floats = append(c.Floats, v.Double())
-	case kind == parquet.ByteArray && l.Type == lake.TypeString:
-		c.AddString(v.ByteArray())
-	case kind == parquet.FixedLenByteArray && l.Type == lake.TypeUUID:
-		b := v.ByteArray()
-		if len(b) != 16 {
-			return corrupt("uuid of %d bytes", len(b))
+	case kind == encoding.Int32 && (t == lake.TypeInt || t == lake.TypeLong):
+		for _, x := range data.Int32() {
+			v.Ints = append(v.Ints, int64(x))
 		}
-		c.Fixed = append(c.Fixed, b...)
+	case kind == encoding.Int64 && (t == lake.TypeLong || t == lake.TypeTimestamp):
+		v.Ints = append(v.Ints, data.Int64()...)
+	case kind == encoding.Double && t == lake.TypeDouble:
+		v.Floats = append(v.Floats, data.Double()...)
+	case kind == encoding.ByteArray && t == lake.TypeString:
+		text, ends := data.ByteArray()
+		v.AddStrings(text, ends)
+	case kind == encoding.FixedLenByteArray && t == lake.TypeUUID:
+		ids, size := data.FixedLenByteArray()
+		if size != 16 {
+			return corrupt("uuid of %d bytes", size)
+		}
+		v.Fixed = append(v.Fixed, ids...)
 	default:
-		return corrupt("a %s where %s is expected", kind, l.Type)
+		return corrupt("a %s where %s is expected", p.Type(), t)
 	}
 	return nil
 }

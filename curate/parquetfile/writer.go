@@ -118,6 +118,12 @@ func (w *Writer) Column(c *column.Chunk) error {
 	if err != nil {
 		return fmt.Errorf("parquet column %v: %w", l.Path, err)
 	}
+	w.finish(meta, index, &b)
+	return nil
+}
+
+// finish takes down a leaf that was written.
+func (w *Writer) finish(meta format.ColumnMetaData, index chunkIndex, b *bounds) {
 	g := len(w.groups) - 1
 	w.groups[g].Columns = append(w.groups[g].Columns, format.ColumnChunk{FileOffset: 0, MetaData: meta})
 	w.groups[g].TotalByteSize += meta.TotalUncompressedSize
@@ -127,9 +133,8 @@ func (w *Writer) Column(c *column.Chunk) error {
 	s.Bytes += meta.TotalCompressedSize
 	s.Values += meta.NumValues
 	s.Nulls += meta.Statistics.NullCount
-	w.bounds[w.next].merge(l, &b)
+	w.bounds[w.next].merge(&w.leaves[w.next], b)
 	w.next++
-	return nil
 }
 
 // EndRowGroup checks that every leaf was written.
@@ -169,35 +174,52 @@ func (w *Writer) Close() (rows, size int64, stats []lake.ColumnStat, err error) 
 	return w.rows, w.offset, w.stats, nil
 }
 
+// writeIndexes writes the page indexes, those with bounds first and then those
+// with offsets, in the order of the chunks. A file has one of each for all of its
+// chunks, or none when every chunk is a single page, of which the footer says it
+// all: readers expect them to lie so.
 func (w *Writer) writeIndexes() error {
-	protocol := new(thrift.CompactProtocol)
-	for g := range w.indexes {
-		for i := range w.indexes[g] {
-			x, c := &w.indexes[g][i], &w.groups[g].Columns[i]
-			if len(x.offsets.PageLocations) < 2 {
-				continue // the chunk's own entry in the footer says it all
-			}
-			if x.bounded {
-				b, err := thrift.Marshal(protocol, &x.columns)
-				if err != nil {
-					return fmt.Errorf("parquet column index: %w", err)
-				}
-				c.ColumnIndexOffset, c.ColumnIndexLength = w.offset, int32(len(b))
-				if err := w.write(b); err != nil {
+	if !slices.ContainsFunc(w.indexes, func(group []chunkIndex) bool {
+		return slices.ContainsFunc(group, func(x chunkIndex) bool { return len(x.offsets.PageLocations) > 1 })
+	}) {
+		return nil
+	}
+	each := func(write func(*chunkIndex, *format.ColumnChunk) error) error {
+		for g := range w.indexes {
+			for i := range w.indexes[g] {
+				if err := write(&w.indexes[g][i], &w.groups[g].Columns[i]); err != nil {
 					return err
 				}
 			}
-			b, err := thrift.Marshal(protocol, &x.offsets)
-			if err != nil {
-				return fmt.Errorf("parquet offset index: %w", err)
-			}
-			c.OffsetIndexOffset, c.OffsetIndexLength = w.offset, int32(len(b))
-			if err := w.write(b); err != nil {
-				return err
-			}
 		}
+		return nil
+	}
+	err := each(func(x *chunkIndex, c *format.ColumnChunk) (err error) {
+		if x.bounded {
+			c.ColumnIndexOffset, c.ColumnIndexLength, err = w.writeIndex(&x.columns)
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("parquet column index: %w", err)
+	}
+	err = each(func(x *chunkIndex, c *format.ColumnChunk) (err error) {
+		c.OffsetIndexOffset, c.OffsetIndexLength, err = w.writeIndex(&x.offsets)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("parquet offset index: %w", err)
 	}
 	return nil
+}
+
+func (w *Writer) writeIndex(x any) (offset int64, length int32, err error) {
+	b, err := thrift.Marshal(new(thrift.CompactProtocol), x)
+	if err != nil {
+		return 0, 0, err
+	}
+	offset = w.offset
+	return offset, int32(len(b)), w.write(b)
 }
 
 func (w *Writer) footer() *format.FileMetaData {
