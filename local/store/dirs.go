@@ -13,22 +13,48 @@ import (
 // it may have been killed before it synced the parent.
 type dirs struct {
 	fs      disk.FS
-	mu      sync.RWMutex // held for writing while directories come and go
+	mu      sync.RWMutex // held for writing while directories come and go; not while they are synced
 	durable map[string]struct{}
+	gone    uint64 // counts what may have removed directories
 }
 
-// make makes dir below root and everything on the way there, durable.
-func (d *dirs) make(root, dir string) error {
-	if d.known(dir) {
-		return nil
+// make makes dir below root and everything on the way there, durable. What it
+// returns tells still whether that has held since.
+func (d *dirs) make(root, dir string) (gone uint64, err error) {
+	if gone, ok := d.known(dir); ok {
+		return gone, nil
 	}
+	made, gone, err := d.mkdir(root, dir)
+	if err != nil {
+		return 0, err
+	}
+	// The syncs are not done under the lock: those of many directories that are
+	// made at the same time take the disk about as long as one.
+	for _, p := range made {
+		if err := d.fs.SyncDir(filepath.Dir(p)); err != nil {
+			return 0, err
+		}
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.gone == gone { // else one of them may be another directory of that name by now
+		for _, p := range made {
+			d.durable[p] = struct{}{}
+		}
+	}
+	return gone, nil
+}
+
+// mkdir makes those directories of the way that are not known as durable, and
+// returns them from the root down.
+func (d *dirs) mkdir(root, dir string) (made []string, gone uint64, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	way := []string{root}
 	if dir != root {
 		rest, err := filepath.Rel(root, dir)
 		if err != nil {
-			return err
+			return nil, 0, err
 		}
 		at := root
 		for e := range strings.SplitSeq(rest, string(filepath.Separator)) {
@@ -41,21 +67,25 @@ func (d *dirs) make(root, dir string) error {
 			continue
 		}
 		if err := d.fs.Mkdir(p); err != nil {
-			return err
+			return nil, 0, err
 		}
-		if err := d.fs.SyncDir(filepath.Dir(p)); err != nil {
-			return err
-		}
-		d.durable[p] = struct{}{}
+		made = append(made, p)
 	}
-	return nil
+	return made, d.gone, nil
 }
 
-func (d *dirs) known(dir string) bool {
+func (d *dirs) known(dir string) (gone uint64, ok bool) {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
-	_, ok := d.durable[dir]
-	return ok
+	_, ok = d.durable[dir]
+	return d.gone, ok
+}
+
+// still reports whether no directory can have gone since make returned gone.
+func (d *dirs) still(gone uint64) bool {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return d.gone == gone
 }
 
 // forget makes the next make look at dir and what is above it again: somebody
@@ -63,6 +93,7 @@ func (d *dirs) known(dir string) bool {
 func (d *dirs) forget(dir string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.gone++
 	for p := range d.durable {
 		if p == dir || strings.HasPrefix(dir, p+string(filepath.Separator)) {
 			delete(d.durable, p)
@@ -81,6 +112,7 @@ func (d *dirs) prune(root, dir string) {
 			return
 		}
 		delete(d.durable, dir)
+		d.gone++
 		if err := d.fs.Remove(dir); err != nil && !disk.IsNotExist(err) {
 			return
 		}

@@ -65,7 +65,7 @@ func (s *Store) Create(ctx context.Context, key lake.Key, write func(io.Writer) 
 
 func (s *Store) create(key lake.Key, write func(io.Writer) error) (info lake.Info, err error) {
 	path := s.path(key)
-	tmp, f, err := s.createTemp(path)
+	tmp, f, gone, err := s.createTemp(path)
 	if err != nil {
 		return info, err
 	}
@@ -95,27 +95,35 @@ func (s *Store) create(key lake.Key, write func(io.Writer) error) (info lake.Inf
 	}
 	// A file that was there already may owe its directory entry to a process
 	// that was killed before this line.
-	return info, s.fs.SyncDir(filepath.Dir(path))
+	dir := filepath.Dir(path)
+	if err := s.fs.SyncDir(dir); err != nil || s.dirs.still(gone) {
+		return info, err
+	}
+	// A Delete may have removed the empty directory, and another Create made it
+	// anew, which has not synced the way down to it yet.
+	_, err = s.dirs.make(s.root, dir)
+	return info, err
 }
 
-// createTemp makes the temporary file for path, and the directory it lies in.
-func (s *Store) createTemp(path string) (tmp string, f disk.File, err error) {
+// createTemp makes the temporary file for path, and the directory it lies in;
+// gone is what dirs.make returned.
+func (s *Store) createTemp(path string) (tmp string, f disk.File, gone uint64, err error) {
 	dir, base := filepath.Split(path)
 	dir = filepath.Clean(dir)
 	tmp = filepath.Join(dir, fmt.Sprintf("%s%d-%s", disk.TempPrefix, s.temp.Add(1), base))
 	const tries = 16 // each lost to a Delete that emptied and removed the directory
 	for range tries {
-		if err = s.dirs.make(s.root, dir); err == nil {
+		if gone, err = s.dirs.make(s.root, dir); err == nil {
 			if f, err = s.fs.Create(tmp); err == nil {
-				return tmp, f, nil
+				return tmp, f, gone, nil
 			}
 		}
 		if !disk.IsNotExist(err) {
-			return "", nil, err
+			return "", nil, 0, err
 		}
 		s.dirs.forget(dir)
 	}
-	return "", nil, err
+	return "", nil, 0, err
 }
 
 // same reports whether path holds the same bytes already; ErrExists when it
