@@ -4,18 +4,13 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 
 	"github.com/aws/aws-lambda-go/lambda"
-	"github.com/aws/aws-lambda-go/lambdacontext"
-	sdk "github.com/aws/aws-sdk-go-v2/service/lambda"
-	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
 	"github.com/eventlake/lake"
 	"github.com/eventlake/lake/assemble/cloud"
+	"github.com/eventlake/lake/assemble/cloud/again"
 	"github.com/eventlake/lake/assemble/cloud/tables"
-	"github.com/eventlake/lake/aws/awsapi"
 	"github.com/eventlake/lake/aws/firehose"
 	"github.com/eventlake/lake/lambda/ingest"
 	"github.com/eventlake/lake/lambda/replay"
@@ -59,23 +54,7 @@ func main() {
 				Misplaced: firehose.ErrorRoot, Direct: raw.NewWriter(gz, nil), Sources: sources,
 				Names: c.Names(parts.Ledger), Log: c.Log,
 			},
-			Again: again(sdk.NewFromConfig(c.AWS)), Done: tables.Replays(c, metrics), Log: c.Log,
+			Again: again.Itself[replay.Request](c.AWS), Done: tables.Replays(c, metrics), Log: c.Log,
 		}), nil
 	})
-}
-
-// again invokes this function anew, without waiting for it.
-func again(client *sdk.Client) func(context.Context, replay.Request) error {
-	return func(ctx context.Context, r replay.Request) error {
-		payload, err := json.Marshal(r)
-		if err != nil {
-			return err
-		}
-		name := lambdacontext.FunctionName
-		_, err = client.Invoke(ctx, &sdk.InvokeInput{FunctionName: &name, InvocationType: types.InvocationTypeEvent, Payload: payload})
-		if err != nil {
-			return fmt.Errorf("invoke %s: %w", name, awsapi.Classify(err))
-		}
-		return nil
-	}
 }

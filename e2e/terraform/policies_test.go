@@ -81,6 +81,7 @@ func seldom() []rare {
 		{"replay", "s3:DeleteObject", "/tables/", "a commit is lost to another, or too old"},
 		{"replay", "glue:CreateTable", "", "the table to be rebuilt is gone"},
 		{"replay", "lambda:InvokeFunction", "", "a replay takes longer than 15 minutes"},
+		{"audit", "lambda:InvokeFunction", "", "an audit takes longer than 15 minutes"},
 		{"replay", "kinesis:DescribeStreamSummary", "", "a shard was at rest for as long as it keeps records"},
 		{"audit", "kinesis:DescribeStreamSummary", "", "a shard was at rest for as long as it keeps records"},
 		{"audit", "kinesis:ListShards", "", "a shard is gone"},

@@ -3,7 +3,6 @@ package audit
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/eventlake/lake"
 	"github.com/eventlake/lake/arrivals"
@@ -14,28 +13,11 @@ import (
 // readers together. Of more, every n-th is, another one every hour.
 const maxSeams = 100
 
-// readSeams sees that receipts touch, without reading the stream again: the
-// first record behind a receipt is the next one's first. What lies behind the
-// last one, or the last commit of a worker, must be young. Every shard is looked
-// at, also one without receipts.
-func (a *auditor) readSeams(ctx context.Context) error {
-	shards, err := a.Probe.Shards(ctx)
-	if err != nil {
-		return fmt.Errorf("shards: %w", err)
-	}
-	journal, err := a.Ledger.Journal(ctx)
-	if err != nil {
-		return err
-	}
-	for _, s := range shards {
-		if err := a.seamsOf(ctx, s.ID, journal.Positions()[s.ID]); err != nil {
-			return fmt.Errorf("look at %s: %w", s.ID, err)
-		}
-	}
-	return nil
-}
-
-func (a *auditor) seamsOf(ctx context.Context, shard lake.ShardID, committed lake.Position) error {
+// seamsOf sees that the receipts of a shard touch, without reading the stream
+// again: the first record behind a receipt is the next one's first. What lies
+// behind the last one, or the last commit of a worker, must be young. Every shard
+// is looked at, also one without receipts.
+func (a *auditor) seamsOf(ctx context.Context, shard lake.ShardID, f *finding) error {
 	list := a.receipts[shard]
 	step := 1 + max(0, len(list)-2)/maxSeams
 	for i := int(a.report.From.Sub(0).Hours()) % step; i < len(list)-1; i += step {
@@ -46,16 +28,16 @@ func (a *auditor) seamsOf(ctx context.Context, shard lake.ShardID, committed lak
 		if err != nil {
 			return err
 		}
-		a.report.Seams++
+		f.Seams++
 		if ok && list[i+1].First.After(p) {
-			a.report.Gap++ // at least
-			a.report.problem("%s: records from %s to before %s have no receipt: they were passed over; ask with stream: true for how many", shard, p, list[i+1].First)
+			f.Gap++ // at least
+			f.problem("%s: records from %s to before %s have no receipt: they were passed over; ask with stream: true for how many", shard, p, list[i+1].First)
 		}
 	}
 	if !a.toNow {
 		return nil
 	}
-	end := committed
+	end := a.journal.Positions()[shard]
 	if n := len(list); n > 0 && list[n-1].To.After(end) {
 		end = list[n-1].To
 	}
@@ -70,8 +52,8 @@ func (a *auditor) seamsOf(ctx context.Context, shard lake.ShardID, committed lak
 		return err
 	}
 	if ok && received < a.Clock().Add(-a.Settle) {
-		a.report.Gap++ // at least
-		a.report.problem("%s: nobody has taken in what it holds from %s on, of %s", shard, p, received)
+		f.Gap++ // at least
+		f.problem("%s: nobody has taken in what it holds from %s on, of %s", shard, p, received)
 	}
 	return nil
 }
@@ -109,14 +91,14 @@ func (a *auditor) next(ctx context.Context, shard lake.ShardID, after lake.Posit
 }
 
 // readAside names the raw objects that are set aside, whatever their hour.
-func (a *auditor) readAside(ctx context.Context) error {
+func (a *auditor) readAside(ctx context.Context, f *finding) error {
 	asides, err := arrivals.Asides(ctx, a.Store)
 	if err != nil {
 		return err
 	}
-	a.report.Aside = len(asides)
+	f.Aside = len(asides)
 	for key, one := range asides {
-		a.report.problem("raw object %s is set aside: %s", key, one.Reason)
+		f.problem("raw object %s is set aside: %s", key, one.Reason)
 	}
 	return nil
 }

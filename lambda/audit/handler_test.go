@@ -365,7 +365,7 @@ func TestAStuckTableHidesNoGapOfAnother(t *testing.T) {
 		t.Fatalf("%+v", report)
 	}
 	r.empty("account")
-	if report := r.gap(2, "absent.gz cannot be read", "table account lacks 2 events that are in raw"); report.InFlight != 2 {
+	if report := r.gap(2, "table account lacks 2 events that are in raw", "absent.gz cannot be read"); report.InFlight != 2 {
 		t.Fatalf("%+v", report)
 	}
 }

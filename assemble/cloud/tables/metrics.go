@@ -41,14 +41,18 @@ func Replays(c *cloud.Cloud, m *cloudwatch.Metrics) func(replay.Report) {
 	}
 }
 
-// Audits returns what lambda-audit tells of each audit.
+// Audits returns what lambda-audit tells of each call. What a whole audit has
+// found it tells at its end: one that does not come to it counts for nothing.
 func Audits(c *cloud.Cloud, m *cloudwatch.Metrics) func(*audit.Report) {
 	return func(r *audit.Report) {
 		m.Property("hour", r.From.Time().Format(time.RFC3339))
-		m.Set("Gap", cloudwatch.Count, float64(r.Gap))
-		m.Set("Doubled", cloudwatch.Count, float64(r.Doubled))
-		m.Set("InFlight", cloudwatch.Count, float64(r.InFlight))
-		m.Set("Problems", cloudwatch.Count, float64(len(r.Problems)))
+		if r.Finished {
+			m.Set("Gap", cloudwatch.Count, float64(r.Gap))
+			m.Set("Doubled", cloudwatch.Count, float64(r.Doubled))
+			m.Set("InFlight", cloudwatch.Count, float64(r.InFlight))
+			m.Set("Unread", cloudwatch.Count, float64(r.Unread))
+			m.Set("Problems", cloudwatch.Count, float64(len(r.Problems)))
+		}
 		for _, row := range r.Rows {
 			m.Add("Unique", cloudwatch.Count, float64(row.Unique))
 			m.Add("Duplicate", cloudwatch.Count, float64(row.Duplicate))

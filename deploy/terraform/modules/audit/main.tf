@@ -1,4 +1,8 @@
 # The books of every hour: stream, claims, raw and tables against each other.
+locals {
+  arn = "arn:${var.common.partition}:lambda:${var.common.scope}:function:${var.name}-audit"
+}
+
 module "function" {
   source      = "../function"
   common      = var.common
@@ -32,7 +36,7 @@ module "function" {
     {
       Sid      = "Tables"
       Effect   = "Allow"
-      Action   = ["glue:GetTable"]
+      Action   = ["glue:GetTable", "glue:GetTables"]
       Resource = var.catalog_arns
     },
     {
@@ -41,7 +45,22 @@ module "function" {
       Action   = ["kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards", "kinesis:DescribeStreamSummary"]
       Resource = [var.stream_arn]
     },
+    {
+      Sid      = "Again" # hands itself what does not fit into one call
+      Effect   = "Allow"
+      Action   = ["lambda:InvokeFunction"]
+      Resource = [local.arn]
+    },
   ]
+}
+
+# Lambda stops a function that has called itself about 16 times in a row. This one
+# ends by itself: a call hands on only what is left of its hours, and lambda/audit
+# refuses the two hundredth (maxCalls).
+resource "aws_lambda_function_recursion_config" "this" {
+  count          = var.common.emulated ? 0 : 1
+  function_name  = module.function.name
+  recursive_loop = "Allow"
 }
 
 resource "aws_cloudwatch_event_rule" "this" {
