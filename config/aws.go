@@ -19,5 +19,12 @@ type AWS struct {
 	Failed             string        `yaml:"failed" doc:"Prefix in the bucket under which Lambda leaves batches that it gave up."`
 	Environment        string        `yaml:"environment" doc:"Name of the environment, e.g. dev; a dimension of the metrics."`
 	ClaimWrites        int           `yaml:"claim_writes" min:"1" max:"1000" doc:"Claims that are written to DynamoDB at the same time by one process."`
+	Trimmed            string        `yaml:"trimmed" enum:"stop,skip" doc:"What lake worker does with a shard of which the stream no longer keeps the record that it has to go on from. stop: it leaves the shard alone and says so; skip: it goes on with the oldest record that is kept, and says that records may be lost."`
 	Margin             time.Duration `yaml:"margin" min:"100ms" max:"60s" doc:"Time before a Lambda's deadline at which it stops and reports how far it came."`
 }
+
+// The values of AWS.Trimmed.
+const (
+	TrimmedStop = "stop"
+	TrimmedSkip = "skip"
+)

@@ -38,7 +38,7 @@ func Default() Config {
 			KeepSnapshots:   time.Hour,
 		},
 		Query: Query{Rows: 10_000, Timeout: 30 * time.Second, Memory: 1024 * MiB, Concurrent: 4},
-		AWS:   AWS{Failed: "failed/", Environment: "dev", FirehosePartitions: 250, ClaimWrites: 64, Margin: 2 * time.Second},
+		AWS:   AWS{Failed: "failed/", Environment: "dev", FirehosePartitions: 250, ClaimWrites: 64, Trimmed: TrimmedStop, Margin: 2 * time.Second},
 		Log:   Log{Level: "info", Format: "text"},
 	}
 }

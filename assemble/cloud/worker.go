@@ -6,9 +6,12 @@ import (
 	"time"
 
 	sdk "github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	sdkkinesis "github.com/aws/aws-sdk-go-v2/service/kinesis"
 
 	"github.com/eventlake/lake"
+	"github.com/eventlake/lake/aws/kinesis"
 	"github.com/eventlake/lake/aws/kinesis/lease"
+	"github.com/eventlake/lake/config"
 	"github.com/eventlake/lake/ingest"
 	"github.com/eventlake/lake/raw"
 )
@@ -58,7 +61,10 @@ func (c *Cloud) workerParts() (p parts, err error) {
 	if p.store, err = c.Store(); err != nil {
 		return p, err
 	}
-	if p.stream, err = c.Stream(); err != nil {
+	p.stream, err = kinesis.New(sdkkinesis.NewFromConfig(c.AWS), kinesis.Options{
+		Stream: a.Stream, Unpack: Unpacking(), SkipTrimmed: a.Trimmed == config.TrimmedSkip, Log: c.Log,
+	})
+	if err != nil {
 		return p, err
 	}
 	p.ledger, err = c.Ledger()

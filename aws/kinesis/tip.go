@@ -42,7 +42,7 @@ func (r *reader) note(t Tip) {
 // clockSkew is how far this machine's clock and that of Kinesis may be apart.
 const clockSkew = 10 * time.Minute
 
-const trimmedHint = "raise the stream's retention; to go on with the oldest record that is kept, set SkipTrimmed"
+const trimmedHint = "raise the stream's retention; for lake worker to go on with the oldest record that is kept, set LAKE_AWS_TRIMMED=skip, or aws.trimmed in lake.yaml"
 
 // continues checks that what a new iterator gave goes on where the cursor is:
 // with the record that was read last, or the one that the position is in front

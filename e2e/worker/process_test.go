@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -116,6 +117,7 @@ type entry struct {
 	Message string       `json:"msg"`
 	Shard   lake.ShardID `json:"shard"`
 	Error   string       `json:"error"`
+	Hint    string       `json:"hint"`
 }
 
 // logs keeps what a process writes.
@@ -161,4 +163,9 @@ func (l *logs) says(message, text string) bool {
 		}
 	}
 	return false
+}
+
+// hints reports whether a line has a hint that holds the text.
+func (l *logs) hints(text string) bool {
+	return slices.ContainsFunc(l.entries(), func(e entry) bool { return strings.Contains(e.Hint, text) })
 }

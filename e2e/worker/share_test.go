@@ -29,6 +29,10 @@ func TestWorker(t *testing.T) {
 		t.Parallel()
 		mistakes(t, newRig(t, s, "mistaken", true))
 	})
+	t.Run("leaves a shard of which records are lost, until it is told to go on", func(t *testing.T) {
+		t.Parallel()
+		trimmed(t, newRig(t, s, "trimmed", true))
+	})
 }
 
 // cut is how the first worker is killed and the second one stopped.
