@@ -171,6 +171,7 @@ func (a *auditor) look(ctx context.Context, pieces []piece) (left []piece, err e
 		switch {
 		case errors.Is(err, errTooMany) && len(a.part) < maxPart:
 			a.part += "0"
+			looked = true // the next call need not find that out again
 			continue
 		case errors.Is(err, errTooMany):
 			a.pass(p, "has one event more often than there is memory for")

@@ -32,6 +32,7 @@ type rig struct {
 	receipts *memory.Receipts
 	handed   *ingest.Handed
 	worker   *ingest.Worker
+	config   audit.Config
 	handler  *audit.Handler
 	at       lake.Position
 	n        int
@@ -59,17 +60,24 @@ func newRig(t *testing.T) *rig {
 			ingest.NewNames(ingest.Caps{Types: 9, Subtypes: 9}, nil), raw.NewWriter(gz, nil), gz, raw.NewMemory(1<<20))
 	}
 	r.handed, r.worker = ingest.NewHanded(core, r.receipts), ingest.NewWorker(core(shard), r.stream, ingest.Options{})
-	r.handler = audit.New(audit.Config{Receipts: r.receipts, Stream: r.stream, Probe: r.stream, Ledger: r.ledger, Store: r.store, Catalog: r.catalog, Lines: lines,
-		Clock: func() lake.Instant { return noon.Add(3 * time.Hour) }})
+	r.config = audit.Config{Receipts: r.receipts, Stream: r.stream, Probe: r.stream, Ledger: r.ledger, Store: r.store, Catalog: r.catalog, Lines: lines,
+		Clock: func() lake.Instant { return noon.Add(3 * time.Hour) }}
+	r.handler = audit.New(r.config)
 	return r
 }
 
 // send stores events of the names at the time; a name of "" is no event.
 func (r *rig) send(at lake.Instant, names ...string) {
 	r.t.Helper()
+	r.sendMade(at, noon, names...)
+}
+
+// sendMade is send for events that were made at another time.
+func (r *rig) sendMade(at, made lake.Instant, names ...string) {
+	r.t.Helper()
 	var events []lake.Event
 	for _, name := range names {
-		body := fmt.Sprintf(`{"event_uuid":"%d","event_name":%q,"created_at":%d}`, r.n, name, int64(noon)/1_000_000)
+		body := fmt.Sprintf(`{"event_uuid":"%d","event_name":%q,"created_at":%d}`, r.n, name, int64(made)/1_000_000)
 		if r.n++; name == "" {
 			body = "nonsense"
 		}
@@ -84,7 +92,7 @@ func (r *rig) send(at lake.Instant, names ...string) {
 func (r *rig) batch() []lake.Record {
 	r.t.Helper()
 	var b lake.Batch
-	if err := r.stream.Read(r.t.Context(), shard, r.at, 1<<20, &b); err != nil {
+	if err := r.stream.Read(r.t.Context(), shard, r.at, 64<<20, &b); err != nil {
 		r.t.Fatal(err)
 	}
 	r.at = b.Records[len(b.Records)-1].Position
