@@ -14,11 +14,12 @@ import (
 // rebuild read by it. The store is listed once, which takes a request for every
 // thousand objects: make a Whole for each piece of work that ends within a day.
 // What comes into tables meanwhile is in the ledger, as nothing is forgotten
-// before it has been in its table for so long (Rested). It belongs to one
-// goroutine.
+// before it has been in its table for so long (Rested). Leftovers are left out.
+// It belongs to one goroutine.
 type Whole struct {
 	lake.Ledger
 	Store lake.Store
+	Clock lake.Clock // nil: the system's
 
 	raws []lake.File // nil: not listed yet
 }
@@ -31,7 +32,7 @@ type Whole struct {
 func (w *Whole) Journal(ctx context.Context) (lake.Journal, error) {
 	journal, err := w.Ledger.Journal(ctx)
 	if err == nil && w.raws == nil {
-		w.raws, err = list(ctx, w.Store)
+		w.raws, err = w.list(ctx, journal)
 	}
 	if err != nil {
 		return nil, err
@@ -39,17 +40,22 @@ func (w *Whole) Journal(ctx context.Context) (lake.Journal, error) {
 	return whole{journal, w.raws, named(journal)}, nil
 }
 
-func list(ctx context.Context, store lake.Store) ([]lake.File, error) {
-	aside, err := Asides(ctx, store)
+func (w *Whole) list(ctx context.Context, journal lake.Journal) ([]lake.File, error) {
+	aside, err := Asides(ctx, w.Store)
 	if err != nil {
 		return nil, err
 	}
+	clock := w.Clock
+	if clock == nil {
+		clock = lake.SystemClock
+	}
+	leftovers := NewLeftovers(journal, clock())
 	raws := []lake.File{}
-	for info, err := range store.List(ctx, raw.Root) {
+	for info, err := range w.Store.List(ctx, raw.Root) {
 		if err != nil {
 			return nil, fmt.Errorf("list raw objects: %w", err)
 		}
-		if a, ok := aside[info.Key]; ok && info.Time <= a.Time {
+		if a, ok := aside[info.Key]; ok && info.Time <= a.Time || leftovers.Has(info) {
 			continue
 		}
 		if f, ok := file(info); ok && f.Kind == lake.KindRaw {

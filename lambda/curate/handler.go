@@ -56,7 +56,8 @@ type Report struct {
 	Compact stage.CompactReport `json:"compact"`
 	Expired lake.Maintenance    `json:"expired"`
 	Forgot  int                 `json:"forgot"`
-	Waiting int                 `json:"waiting"` // raw files that are not in their tables
+	Swept   *arrivals.Swept     `json:"swept,omitempty"` // raw files that were never committed
+	Waiting int                 `json:"waiting"`         // raw files that are not in their tables
 	Took    time.Duration       `json:"took_ns"`
 }
 
@@ -84,10 +85,12 @@ func New(c Config) *Handler {
 // Task is what a schedule sends.
 type Task struct {
 	// Task is "curate" (default); "upkeep": find, compact, expire, too; "again":
-	// take the objects of the keys in anew, as they are now; or "accept-loss":
-	// tell of those that are set aside no more.
-	Task string     `json:"task"`
-	Keys []lake.Key `json:"keys,omitempty"`
+	// take the objects of the keys in anew, as they are now; "accept-loss": tell of
+	// those that are set aside no more; or "leftovers": list the raw files that
+	// workers wrote and never committed, and delete them with Delete.
+	Task   string     `json:"task"`
+	Keys   []lake.Key `json:"keys,omitempty"`
+	Delete bool       `json:"delete,omitempty"`
 }
 
 // Invoke takes the payload of an SQS event source mapping, or a Task. Messages
@@ -123,8 +126,13 @@ func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 		err = h.again(ctx, task.Keys, &r)
 	case "accept-loss":
 		r.Settled, err = arrivals.Settle(ctx, h.config.Store, task.Keys)
+	case "leftovers":
+		if !h.config.Committed {
+			return nil, lake.Errorf(lake.ErrInvalid, "leave it: whatever lies in raw is taken in here", "leftovers are those of workers, and this lake has none")
+		}
+		err = h.sweep(ctx, !task.Delete, &r)
 	default:
-		return nil, lake.Errorf(lake.ErrInvalid, `send {"task":"curate"}, {"task":"upkeep"}, {"task":"again","keys":["raw/..."]} or {"task":"accept-loss","keys":["raw/..."]}`, "task %q", task.Task)
+		return nil, lake.Errorf(lake.ErrInvalid, `send {"task":"curate"}, {"task":"upkeep"}, {"task":"again","keys":["raw/..."]}, {"task":"accept-loss","keys":["raw/..."]} or {"task":"leftovers"}`, "task %q", task.Task)
 	}
 	h.done(begun, &r, err)
 	if err != nil {
@@ -257,6 +265,12 @@ func (h *Handler) upkeep(ctx context.Context, r *Report) error {
 			return err
 		}},
 		{"expire", 2, func(ctx context.Context) error { return h.expire(ctx, r) }},
+		{"sweep", 4, func(ctx context.Context) error {
+			if !h.config.Committed {
+				return nil
+			}
+			return h.sweep(ctx, false, r)
+		}},
 		{"forget", 1, func(ctx context.Context) error { return h.forget(ctx, r) }},
 	} {
 		within, cancel := share(ctx, part.of)
@@ -296,6 +310,17 @@ func (h *Handler) find(ctx context.Context, now lake.Instant, r *Report) error {
 		h.config.Log.Info("the rest of raw is listed by the next calls", "found", len(found))
 	}
 	return h.register(ctx, found, r)
+}
+
+// sweep deletes what workers have left in raw, or only lists it.
+func (h *Handler) sweep(ctx context.Context, dry bool, r *Report) error {
+	swept, err := arrivals.Sweep(ctx, h.config.Ledger, h.config.Store, h.config.Clock(), dry)
+	r.Swept = &swept
+	if swept.Objects > 0 && !dry {
+		h.config.Log.Info("raw files that were never committed are deleted", "objects", swept.Objects, "bytes", swept.Bytes,
+			"first", swept.Keys[0], "last", swept.Keys[len(swept.Keys)-1])
+	}
+	return err
 }
 
 func (h *Handler) forget(ctx context.Context, r *Report) error {

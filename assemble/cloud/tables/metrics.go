@@ -23,6 +23,9 @@ func Reports(c *cloud.Cloud, m *cloudwatch.Metrics) func(curate.Report) {
 		m.Add("Conflicts", cloudwatch.Count, float64(r.Tables.Conflicts))
 		m.Add("CompactedFiles", cloudwatch.Count, float64(r.Compact.Removed))
 		m.Add("ExpiredSnapshots", cloudwatch.Count, float64(r.Expired.Snapshots))
+		if r.Swept != nil {
+			m.Add("SweptFiles", cloudwatch.Count, float64(r.Swept.Objects))
+		}
 		m.Set("Waiting", cloudwatch.Count, float64(r.Waiting))
 		m.Max("Took", cloudwatch.Milliseconds, cloudwatch.Millis(r.Took))
 		c.Flush(m)

@@ -69,6 +69,15 @@ module "function" {
         Resource = var.catalog_arns
       },
     ],
+    # Where workers commit what they write: files that they never did.
+    var.told ? [] : [
+      {
+        Sid      = "Leftovers"
+        Effect   = "Allow"
+        Action   = ["s3:DeleteObject"]
+        Resource = ["${var.bucket_arn}/raw/*"]
+      },
+    ],
     # The rest is done by Lambda's event source mapping, in this role's name.
     !var.told ? [] : [
       {
