@@ -13,7 +13,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
 	"time"
 
@@ -89,8 +88,8 @@ func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	defer cancel()
 	var q Request
 	if len(payload) > 0 {
-		if err := json.Unmarshal(payload, &q); err != nil {
-			return nil, fmt.Errorf("request: %w: %w", err, lake.ErrInvalid)
+		if err := event.Request(payload, &q); err != nil {
+			return nil, lake.Errorf(err, `send {} or {"from":"2026-01-31T12:00:00Z","to":"2026-01-31T13:00:00Z","stream":true}`, "the request cannot be read")
 		}
 	}
 	report, rest, err := h.run(ctx, q)

@@ -380,7 +380,7 @@ func TestAStuckTableHidesNoGapOfAnother(t *testing.T) {
 
 func TestHoursThatAreNoneAreRefused(t *testing.T) {
 	r := newRig(t)
-	for _, in := range []string{`x`, `{"from":"today"}`, `{"from":"2026-06-01T12:30:00Z"}`, `{"from":"2026-06-01T12:00:00Z","to":"2026-06-01T12:00:00Z"}`} {
+	for _, in := range []string{`x`, `{"from":"today"}`, `{"from":"2026-06-01T12:30:00Z"}`, `{"form":"2026-06-01T12:00:00Z"}`, `{"from":"2026-06-01T12:00:00Z","to":"2026-06-01T12:00:00Z"}`} {
 		if _, err := r.handler.Invoke(t.Context(), []byte(in)); !errors.Is(err, lake.ErrInvalid) {
 			t.Errorf("%s: %v", in, err)
 		}

@@ -93,6 +93,30 @@ type Task struct {
 	Delete bool       `json:"delete,omitempty"`
 }
 
+const hintTask = `send {"task":"curate"}, {"task":"upkeep"}, {"task":"again","keys":["raw/..."]}, {"task":"accept-loss","keys":["raw/..."]} or {"task":"leftovers"}`
+
+// read reads a task, and refuses what is none.
+func (t *Task) read(payload []byte) error {
+	if err := event.Request(payload, t); err != nil {
+		return lake.Errorf(err, hintTask, "the task cannot be read")
+	}
+	keyed := false
+	switch t.Task {
+	case "", "curate", "upkeep", "leftovers":
+	case "again", "accept-loss":
+		keyed = true
+	default:
+		return lake.Errorf(lake.ErrInvalid, hintTask, "task %q", t.Task)
+	}
+	switch {
+	case keyed != (len(t.Keys) > 0):
+		return lake.Errorf(lake.ErrInvalid, hintTask, "task %q with %d keys", t.Task, len(t.Keys))
+	case t.Delete && t.Task != "leftovers":
+		return lake.Errorf(lake.ErrInvalid, hintTask, "task %q with delete", t.Task)
+	}
+	return nil
+}
+
 // Invoke takes the payload of an SQS event source mapping, or a Task. Messages
 // that are no notifications are reported as failures one by one, so that the
 // queue sets them aside in the end. What could not be done before the deadline
@@ -113,8 +137,8 @@ func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 		return failures.Encode(), nil // what is registered need not be told again
 	}
 	var task Task
-	if err := json.Unmarshal(payload, &task); err != nil {
-		return nil, fmt.Errorf("payload: %w: %w", err, lake.ErrInvalid)
+	if err := task.read(payload); err != nil {
+		return nil, err
 	}
 	var err error
 	switch task.Task {
@@ -131,8 +155,6 @@ func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 			return nil, lake.Errorf(lake.ErrInvalid, "leave it: whatever lies in raw is taken in here", "leftovers are those of workers, and this lake has none")
 		}
 		err = h.sweep(ctx, !task.Delete, &r)
-	default:
-		return nil, lake.Errorf(lake.ErrInvalid, `send {"task":"curate"}, {"task":"upkeep"}, {"task":"again","keys":["raw/..."]}, {"task":"accept-loss","keys":["raw/..."]} or {"task":"leftovers"}`, "task %q", task.Task)
 	}
 	h.done(begun, &r, err)
 	if err != nil {

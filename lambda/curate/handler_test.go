@@ -197,7 +197,7 @@ func TestPastTheDeadlineTheMessagesComeAgain(t *testing.T) {
 
 func TestAnUnknownTaskIsRefused(t *testing.T) {
 	r := newRig(t)
-	for _, in := range []string{`{"task":"drop"}`, `x`, ``} {
+	for _, in := range []string{`{"task":"drop"}`, `x`, ``, `{"tsk":"upkeep"}`, `{"task":"again"}`, `{"task":"again","key":["raw/x"]}`, `{"task":"accept-loss"}`, `{"keys":["raw/x"]}`, `{"task":"upkeep","delete":true}`} {
 		if _, err := r.handler.Invoke(t.Context(), []byte(in)); !errors.Is(err, lake.ErrInvalid) {
 			t.Errorf("%s: %v", in, err)
 		}

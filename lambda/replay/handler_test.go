@@ -557,7 +557,7 @@ func TestRequestsThatMakeNoSenseAreRefused(t *testing.T) {
 	r := newRig(t)
 	for _, in := range []string{``, `{}`, `{"target":"everything"}`, `{"target":"stream","from":"yesterday"}`,
 		`{"target":"stream","from":"2026-06-02","to":"2026-06-01"}`, `{"target":"rebuild","from":"2026-06-01T12:00:00Z"}`,
-		`{"target":"rebuild","sources":["web"]}`, `{"target":"stream","cursor":"x"}`} {
+		`{"target":"rebuild","sources":["web"]}`, `{"target":"stream","cursor":"x"}`, `{"target":"stream","form":"2026-06-01"}`} {
 		if _, err := r.handler.Invoke(t.Context(), []byte(in)); !errors.Is(err, lake.ErrInvalid) {
 			t.Errorf("%s: %v", in, err)
 		}

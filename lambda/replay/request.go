@@ -2,14 +2,13 @@ package replay
 
 import (
 	"cmp"
-	"encoding/json"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/eventlake/lake"
+	"github.com/eventlake/lake/aws/event"
 	stage "github.com/eventlake/lake/replay"
 )
 
@@ -45,8 +44,8 @@ const maxCalls = 1000
 
 func parseRequest(payload []byte) (r Request, err error) {
 	const hint = `send {"target":"stream"|"rebuild"|"drain","from":"2026-01-01","to":"2026-02-01","types":["account"],"dry_run":true}`
-	if err := json.Unmarshal(payload, &r); err != nil {
-		return r, lake.Errorf(fmt.Errorf("%w: %w", lake.ErrInvalid, err), hint, "the request cannot be read")
+	if err := event.Request(payload, &r); err != nil {
+		return r, lake.Errorf(err, hint, "the request cannot be read")
 	}
 	if !slices.Contains([]string{ToStream, ToRebuild, ToDrain}, r.Target) {
 		return r, lake.Errorf(lake.ErrInvalid, hint, "target %q", r.Target)
