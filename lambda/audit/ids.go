@@ -66,10 +66,14 @@ func (s *ids) has(id lake.ID) bool {
 func (s *ids) add(lines []sighting) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	var b lake.Book // of the line before: neighbours mostly agree
+	var row *Row
 	for i := range lines {
 		l := &lines[i]
-		b := lake.Book{Source: l.source, Type: s.table, Hour: l.hour}
-		row := s.books.row(b)
+		if row == nil || l.source != b.Source || l.hour != b.Hour {
+			b = lake.Book{Source: l.source, Type: s.table, Hour: l.hour}
+			row = s.books.row(b)
+		}
 		if s.records.add(l.record) {
 			row.Raw++
 		} else {
