@@ -149,6 +149,9 @@ func (s *Stream) admit(size int64) error {
 	return lake.Errorf(lake.ErrFull, "the stream takes less than comes in: add shards, or send less", "%d bytes wait to be stored", waiting)
 }
 
+// errPart says that there was room for some of the events only.
+var errPart = errors.New("stored in part")
+
 // await waits until all groups are stored. It is lake.ErrFull only when none
 // was, as the port promises.
 func await(ctx context.Context, groups []*group) error {
@@ -168,7 +171,7 @@ func await(ctx context.Context, groups []*group) error {
 		}
 	}
 	if failure != nil && stored && errors.Is(failure, lake.ErrFull) {
-		return fmt.Errorf("stored in part: %v", failure) // not wrapped: it must not be lake.ErrFull
+		return fmt.Errorf("%w: %v", errPart, failure) // not wrapped: it must not be lake.ErrFull
 	}
 	return failure
 }

@@ -45,6 +45,8 @@ type fake struct {
 	fault func(operation string, n int) (err error, effect bool)
 	// The entries of the n-th PutRecords that fail, with their codes.
 	refuse func(n int, shard lake.ShardID) (code string)
+	// Whether a shard has room for so many bytes now; nil: always.
+	room func(shard lake.ShardID, size int) bool
 	// How many empty answers with more to come stand before a GetRecords' own.
 	empty int
 }
@@ -173,8 +175,15 @@ func (f *fake) PutRecords(ctx context.Context, in *sdk.PutRecordsInput, options 
 	for i, r := range in.Records {
 		f.flying[destinations[i]]--
 		sh := f.destination(*r.ExplicitHashKey)
-		if f.refuse != nil {
-			if code := f.refuse(n, sh.id); code != "" {
+		if f.refuse != nil || f.room != nil {
+			code := ""
+			if f.refuse != nil {
+				code = f.refuse(n, sh.id)
+			}
+			if code == "" && f.room != nil && !f.room(sh.id, sizes[i]) {
+				code = "ProvisionedThroughputExceededException"
+			}
+			if code != "" {
 				*out.FailedRecordCount++
 				out.Records = append(out.Records, types.PutRecordsResultEntry{ErrorCode: &code, ErrorMessage: aws.String("not now")})
 				continue

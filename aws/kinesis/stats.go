@@ -4,7 +4,7 @@ import "sync/atomic"
 
 // stats counts what was put; see Stats.
 type stats struct {
-	events, records, bytes, units, kib, calls, again atomic.Int64
+	events, records, bytes, units, kib, calls, again, slowed atomic.Int64
 }
 
 // Stats is what a Stream has put into Kinesis so far.
@@ -16,13 +16,14 @@ type Stats struct {
 	KiB     int64 // each record rounded up to one, which on-demand streams bill
 	Calls   int64 // of PutRecords
 	Again   int64 // records that were sent again after a failure
+	Slowed  int64 // how often a Paced stream has halved its pace
 }
 
 // Stats returns the counts so far.
 func (s *Stream) Stats() Stats {
 	return Stats{
 		Events: s.stats.events.Load(), Records: s.stats.records.Load(), Bytes: s.stats.bytes.Load(), Units: s.stats.units.Load(),
-		KiB: s.stats.kib.Load(), Calls: s.stats.calls.Load(), Again: s.stats.again.Load(),
+		KiB: s.stats.kib.Load(), Calls: s.stats.calls.Load(), Again: s.stats.again.Load(), Slowed: s.stats.slowed.Load(),
 	}
 }
 

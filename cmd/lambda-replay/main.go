@@ -47,7 +47,14 @@ func main() {
 		batches := ingest.New(ingest.Config{Handed: handed, Unpack: cloud.Unpacking(), Settled: parts.Ledger, Log: c.Log})
 		return replay.New(replay.Config{
 			Ledger: parts.Ledger, Store: parts.Store, Lines: parts.Lines,
-			Target: stage.ToStream(stream, c.Clock), Rebuilder: parts.Rebuilder(),
+			Target: func(share float64) (stage.Target, error) {
+				paced, err := stream.Paced(share)
+				if err != nil {
+					return nil, err
+				}
+				return stage.ToStream(paced, c.Clock), nil
+			},
+			Rebuilder: parts.Rebuilder(),
 			Drain: &replay.Drain{
 				Store: parts.Store, Prefix: lake.Key(c.Config.AWS.Failed), Bucket: c.Config.AWS.Bucket,
 				Batch: batches.Settle, Settled: parts.Ledger, Stream: stream, Handed: handed,

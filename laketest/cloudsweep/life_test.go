@@ -92,7 +92,10 @@ func (a *account) deploy(gate *fault.Gate, m mutant) (*lambdas, error) {
 	drained := handed()
 	batches := ingest.New(ingest.Config{Handed: drained, Settled: receipts{a, gate}})
 	l.replay = replay.New(replay.Config{
-		Ledger: ledger, Store: store, Lines: lines, Target: stagereplay.ToStream(fault.Stream(gate, a.stream), func() lake.Instant { return a.now }),
+		Ledger: ledger, Store: store, Lines: lines,
+		Target: func(float64) (stagereplay.Target, error) {
+			return stagereplay.ToStream(fault.Stream(gate, a.stream), func() lake.Instant { return a.now }), nil
+		},
 		Rebuilder: &stagereplay.Rebuilder{
 			Catalog:   fault.Catalog(gate, a.catalog),
 			Exclusive: func(context.Context, lake.TableName) (func(), error) { return func() {}, nil },

@@ -23,10 +23,12 @@ import (
 
 // Config is what a Handler works with.
 type Config struct {
-	Ledger    Ledger
-	Store     lake.Store // every raw object in it is read, whether the ledger names it or not
-	Lines     *raw.Reader
-	Target    stage.Target     // where ToStream publishes; nil: not offered
+	Ledger Ledger
+	Store  lake.Store // every raw object in it is read, whether the ledger names it or not
+	Lines  *raw.Reader
+	// Target is where ToStream publishes, with a share of what the stream takes;
+	// nil: not offered.
+	Target    func(share float64) (stage.Target, error)
 	Rebuilder *stage.Rebuilder // without a ledger
 	Drain     *Drain
 	// Again starts this Lambda anew with the request, without waiting for it.
@@ -130,23 +132,58 @@ func (h *Handler) publish(ctx context.Context, r *Request) (report Report, err e
 	if err := known(journal, nil, r.Types); err != nil {
 		return report, err
 	}
-	files := slices.DeleteFunc(stage.Select(journal, window), func(f lake.File) bool { return placeOf(f).compare(after) <= 0 })
+	files := slices.DeleteFunc(stage.Select(journal, window), func(f lake.File) bool { _, done := after.left(f); return done })
+	target, err := h.config.Target(r.Share)
+	if err != nil {
+		return report, err
+	}
 	for i := range files {
 		if r.DryRun {
 			report.Published.Files++
 			report.Published.Bytes += files[i].Bytes
 			continue
 		}
-		done, err := stage.Publish(ctx, h.config.Lines, files[i:i+1], window, stage.Pace{}, h.config.Target, nil)
-		report.Published.Events += done.Events
-		report.Published.Bytes += done.Bytes
+		before, _ := after.left(files[i])
+		to := &rest{to: target, skip: before}
+		_, err := stage.Publish(ctx, h.config.Lines, files[i:i+1], window, stage.Pace{}, to, nil)
+		report.Published.Events += to.events
+		report.Published.Bytes += to.bytes
+		at := placeOf(files[i])
 		if err != nil {
+			if at.events = before + to.events; to.events > 0 {
+				r.Cursor = at.String()
+			}
 			return report, err
 		}
 		report.Published.Files++
-		r.Cursor = placeOf(files[i]).String()
+		r.Cursor = at.String()
 	}
 	return report, nil
+}
+
+// rest is a target for a file of which the first events were published before.
+type rest struct {
+	to            stage.Target
+	skip          int64
+	events, bytes int64 // that were published
+}
+
+// Publish implements stage.Target. A file gives its events in the same order
+// every time.
+func (t *rest) Publish(ctx context.Context, events []lake.Event) error {
+	n := min(t.skip, int64(len(events)))
+	t.skip, events = t.skip-n, events[n:]
+	if len(events) == 0 {
+		return ctx.Err()
+	}
+	if err := t.to.Publish(ctx, events); err != nil {
+		return err
+	}
+	t.events += int64(len(events))
+	for i := range events {
+		t.bytes += int64(len(events[i].Body))
+	}
+	return nil
 }
 
 // whole has every raw object, listed once for all of a call.

@@ -78,6 +78,7 @@ type rig struct {
 	receipts *memory.Receipts
 	// beforeSwap is called when a rebuild has been built.
 	beforeSwap func()
+	shares     []float64 // of the stream, that were asked for
 }
 
 // dropping is a catalog that loses a table: the next one of that name is in its
@@ -138,7 +139,7 @@ func newRig(t *testing.T) *rig {
 			names, raw.NewWriter(r.gzip, nil), r.gzip, raw.NewMemory(1<<20))
 	}, r.receipts)
 	r.handler = replay.New(replay.Config{
-		Ledger: r.ledger, Store: r.store, Lines: lines, Target: r.target,
+		Ledger: r.ledger, Store: r.store, Lines: lines, Target: func(share float64) (stage.Target, error) { r.shares = append(r.shares, share); return r.target, nil },
 		Rebuilder: &stage.Rebuilder{Catalog: r.catalog, Exclusive: func(ctx context.Context, name lake.TableName) (func(), error) {
 			if r.beforeSwap != nil {
 				r.beforeSwap()
@@ -250,6 +251,46 @@ func TestWhatDoesNotFitIsHandedOnAndDoneOnce(t *testing.T) {
 		t.Fatalf("%+v", last)
 	}
 	r.published(1, 2, 3, 4)
+}
+
+// TestALargeFileIsGoneOnWithInside: at a slow pace one may take several calls.
+func TestALargeFileIsGoneOnWithInside(t *testing.T) {
+	r := newRig(t)
+	var numbers []uint64
+	for n := range uint64(4500) {
+		numbers = append(numbers, n)
+	}
+	r.deliver("account", 0, numbers...)
+	r.deliver("account", 0, 1)
+	request, calls := []byte(`{"target":"stream","share":0.25}`), 0
+	for published := int64(0); ; calls++ {
+		r.target.quota = 2000 // two batches
+		report := r.invoke(string(request))
+		if published += report.Published.Events; report.Finished {
+			if published != 4501 {
+				t.Errorf("%d events are said to be published", published)
+			}
+			break
+		}
+		var err error
+		if request, err = json.Marshal(r.again[len(r.again)-1]); err != nil || calls > 3 {
+			t.Fatal(err, report)
+		}
+	}
+	r.published(append(numbers, 1)...)
+	if calls != 2 || !slices.Equal(r.shares, []float64{0.25, 0.25, 0.25}) {
+		t.Errorf("%d more calls with shares %v", calls, r.shares)
+	}
+}
+
+func TestHalfOfTheStreamIsTakenUnlessMoreIsAskedFor(t *testing.T) {
+	r := newRig(t)
+	r.deliver("account", 0, 1)
+	r.invoke(`{"target":"stream"}`)
+	r.invoke(`{"target":"stream","share":1}`)
+	if !slices.Equal(r.shares, []float64{replay.DefaultShare, 1}) || replay.DefaultShare != 0.5 {
+		t.Errorf("shares %v", r.shares)
+	}
 }
 
 func TestADryRunPublishesNothing(t *testing.T) {
@@ -557,7 +598,9 @@ func TestRequestsThatMakeNoSenseAreRefused(t *testing.T) {
 	r := newRig(t)
 	for _, in := range []string{``, `{}`, `{"target":"everything"}`, `{"target":"stream","from":"yesterday"}`,
 		`{"target":"stream","from":"2026-06-02","to":"2026-06-01"}`, `{"target":"rebuild","from":"2026-06-01T12:00:00Z"}`,
-		`{"target":"rebuild","sources":["web"]}`, `{"target":"stream","cursor":"x"}`, `{"target":"stream","form":"2026-06-01"}`} {
+		`{"target":"rebuild","sources":["web"]}`, `{"target":"stream","cursor":"x"}`, `{"target":"stream","cursor":"1+0 raw/x"}`,
+		`{"target":"stream","cursor":"1+x raw/x"}`, `{"target":"stream","share":1.5}`, `{"target":"stream","share":-0.5}`,
+		`{"target":"stream","share":0.001}`, `{"target":"rebuild","share":0.5}`, `{"target":"drain","share":0.5}`, `{"target":"stream","form":"2026-06-01"}`} {
 		if _, err := r.handler.Invoke(t.Context(), []byte(in)); !errors.Is(err, lake.ErrInvalid) {
 			t.Errorf("%s: %v", in, err)
 		}

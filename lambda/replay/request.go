@@ -26,8 +26,11 @@ type Request struct {
 	To      string          `json:"to,omitempty"`   // exclusive
 	Types   []string        `json:"types,omitempty"`
 	Sources []lake.SourceID `json:"sources,omitempty"` // stream only
-	DryRun  bool            `json:"dry_run,omitempty"`
-	Force   bool            `json:"force,omitempty"` // a rebuild: swap days without a difference too
+	// Share is what part of the write quota of the stream's open shards is used;
+	// default DefaultShare. Stream only.
+	Share  float64 `json:"share,omitempty"`
+	DryRun bool    `json:"dry_run,omitempty"`
+	Force  bool    `json:"force,omitempty"` // a rebuild: swap days without a difference too
 	// DropMissing lets a rebuild swap days although raw does not have all of the
 	// table's rows.
 	DropMissing bool `json:"drop_missing,omitempty"`
@@ -37,6 +40,13 @@ type Request struct {
 	// Calls counts the calls of one replay, so that one that gets nowhere ends.
 	Calls int `json:"calls,omitempty"`
 }
+
+// DefaultShare leaves half of the stream to producers. Below minShare not even
+// one batch is published in a call.
+const (
+	DefaultShare = 0.5
+	minShare     = 0.01
+)
 
 // maxCalls ends a replay that would go on for ever: at 15 minutes a call, ten
 // days.
@@ -55,6 +65,14 @@ func parseRequest(payload []byte) (r Request, err error) {
 	}
 	if len(r.Sources) > 0 && r.Target != ToStream {
 		return r, lake.Errorf(lake.ErrInvalid, "leave sources out, or publish to the stream", "a rebuild of some sources")
+	}
+	switch {
+	case r.Target == ToStream && r.Share == 0:
+		r.Share = DefaultShare
+	case r.Target != ToStream && r.Share != 0:
+		return r, lake.Errorf(lake.ErrInvalid, "leave share out, or publish to the stream", "a %s with a share of the stream", r.Target)
+	case r.Target == ToStream && !(r.Share >= minShare && r.Share <= 1):
+		return r, lake.Errorf(lake.ErrInvalid, "use 0.01 to 1; without it 0.5 is used", "a share of %g of the stream's write quota", r.Share)
 	}
 	return r, nil
 }
@@ -106,28 +124,52 @@ func (r *Request) days() (from, to lake.Day, err error) {
 	return from, to, nil
 }
 
-// place is where a file stands in the order in which files are published.
+// place is where a replay stands: behind a file, in the order in which files are
+// published, or behind some of its events.
 type place struct {
 	received lake.Instant
 	key      lake.Key
+	events   int64 // of the file, when not all of it is done; else 0
 }
 
-func placeOf(f lake.File) place { return place{f.Received, f.Key} }
+func placeOf(f lake.File) place { return place{received: f.Received, key: f.Key} }
 
 func (p place) compare(q place) int {
 	return cmp.Or(cmp.Compare(p.received, q.received), cmp.Compare(p.key, q.key))
 }
 
-func (p place) String() string { return strconv.FormatInt(int64(p.received), 10) + " " + string(p.key) }
+// left is how a file stands to a replay that has come to p: whether it is done,
+// and else how many of its events are.
+func (p place) left(f lake.File) (events int64, done bool) {
+	at := placeOf(f).compare(p)
+	if at == 0 && p.events > 0 {
+		return p.events, false
+	}
+	return 0, at <= 0
+}
+
+// String is the received time, the events if there are any, and the key.
+func (p place) String() string {
+	s := strconv.FormatInt(int64(p.received), 10)
+	if p.events > 0 {
+		s += "+" + strconv.FormatInt(p.events, 10)
+	}
+	return s + " " + string(p.key)
+}
 
 func parsePlace(cursor string) (p place, err error) {
 	if cursor == "" {
 		return p, nil
 	}
-	received, key, ok := strings.Cut(cursor, " ")
+	at, key, ok := strings.Cut(cursor, " ")
+	received, events, part := strings.Cut(at, "+")
 	n, err := strconv.ParseInt(received, 10, 64)
-	if !ok || err != nil {
-		return p, lake.Errorf(lake.ErrInvalid, "take the cursor of the last answer", "cursor %q", cursor)
+	if part && err == nil {
+		p.events, err = strconv.ParseInt(events, 10, 64)
 	}
-	return place{lake.Instant(n), lake.Key(key)}, nil
+	if !ok || err != nil || part && p.events <= 0 {
+		return place{}, lake.Errorf(lake.ErrInvalid, "take the cursor of the last answer", "cursor %q", cursor)
+	}
+	p.received, p.key = lake.Instant(n), lake.Key(key)
+	return p, nil
 }
