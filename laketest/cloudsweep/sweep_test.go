@@ -47,7 +47,7 @@ func (r *run) event(n int) lake.Event {
 	if n%11 == 7 {
 		body = fmt.Appendf(nil, `{"event_uuid":"%d", broken`, n)
 	}
-	return lake.Event{ID: lake.ID{0: byte(n * 37), 1: byte(n)}, Source: lake.DefaultSource, Received: r.a.now, Body: body}
+	return lake.Event{ID: lake.ID{0: byte(n * 37), 1: byte(n), 15: byte(n / 2)}, Source: lake.DefaultSource, Received: r.a.now, Body: body}
 }
 
 // post is a client that sends until it is answered.
@@ -182,6 +182,10 @@ func (r *run) script(ctx context.Context) error {
 			if err := r.again(ctx, `{"target":"stream","types":["other"]}`); err != nil {
 				return err
 			}
+			// A half of what was split, and the shard that never was.
+			if err := r.a.stream.Merge("shard-001", "shard-003"); err != nil {
+				return err
+			}
 		}
 	}
 	r.a.now = r.a.now.Add(2 * claimTTL) // claims are forgotten; copies come all the same
@@ -225,6 +229,9 @@ func (r *run) check(ctx context.Context) error {
 	}
 	records := int64(0)
 	for _, sh := range shards {
+		if sh.Last.IsZero() {
+			return fmt.Errorf("%s never held a record: the stream was split and merged for nothing", sh.ID)
+		}
 		var b lake.Batch
 		for after := (lake.Position{}); ; {
 			if err := r.a.stream.Read(ctx, sh.ID, after, 1<<20, &b); err != nil && !errors.Is(err, lake.ErrEnded) {

@@ -28,7 +28,7 @@ type streamShard struct {
 	records  []lake.Record
 	time     lake.Instant
 	parents  []lake.ShardID
-	children []*streamShard // two, once it was split and takes no more
+	children []*streamShard // two, once it takes no more; the same one twice when it was merged
 }
 
 // NewStream makes an empty stream of n shards, named shard-000 and so on.
@@ -96,6 +96,30 @@ func (s *Stream) Split(id lake.ShardID) error {
 		return nil
 	}
 	return lake.Errorf(lake.ErrNotFound, "", "shard %q", string(id))
+}
+
+// Merge closes two shards and opens a child that gets what would have come to
+// them.
+func (s *Stream) Merge(a, b lake.ShardID) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	child := &streamShard{id: lake.ShardID(fmt.Sprintf("shard-%03d", len(s.shards))), parents: []lake.ShardID{a, b}}
+	var merged []*streamShard
+	for _, sh := range s.shards {
+		if (sh.id == a || sh.id == b) && sh.children == nil {
+			merged, child.time = append(merged, sh), max(child.time, sh.time)
+		}
+	}
+	if len(merged) != 2 {
+		return lake.Errorf(lake.ErrInvalid, "", "shards %q and %q are not two that are open", string(a), string(b))
+	}
+	for _, sh := range merged {
+		sh.children = []*streamShard{child, child}
+	}
+	s.shards = append(s.shards, child)
+	close(s.changed)
+	s.changed = make(chan struct{})
+	return nil
 }
 
 // Shards implements lake.Stream.
