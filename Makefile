@@ -140,7 +140,7 @@ docs: ## write the generated parts of docs/ again
 	$(GO) run ./cmd/lake docs docs
 
 clean: ## remove what was built and the demo's data
-	rm -rf bin demo-data .tools .venv
+	rm -rf bin dist demo-data .tools .venv
 
 $(LINT):
 	@mkdir -p .tools
