@@ -113,7 +113,7 @@ func (d *document) memory() {
 			}
 		}
 	}
-	d.say("\nA batch writes one receipt, and one item more when a process meets a new hour of a shard.\n")
+	d.say("\nA batch writes one receipt, and one item more when a process meets a new hour of a shard. A process that\nhas just begun reads the list of names once, and again when it meets a name that is not on it.\n")
 }
 
 // starts is the cold start of each Lambda.
