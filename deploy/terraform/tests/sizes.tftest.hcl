@@ -194,18 +194,31 @@ run "objects_are_encrypted_by_the_key_of_the_lake" {
     days      = { standard_ia = 30, glacier_ir = 120, expire = 0 }
     emulated  = false
   }
+  # What the statements about PutObject refuse, by the headers of a request: a
+  # condition holds when all of its parts do, and StringNotEquals also when there
+  # is no such header.
   assert {
-    condition = [for s in jsondecode(aws_s3_bucket_policy.this[0].policy).Statement : s if s.Sid == "OnlyKMS"] == [{
-      Sid       = "OnlyKMS"
-      Effect    = "Deny"
-      Principal = "*"
-      Action    = "s3:PutObject"
-      Resource  = "arn:aws:s3:::lake-test/*"
-      Condition = {
-        Null            = { "s3:x-amz-server-side-encryption" = "false" }
-        StringNotEquals = { "s3:x-amz-server-side-encryption" = "aws:kms" }
-      }
-    }]
-    error_message = "objects may be put with another algorithm than that of the key"
+    condition = [
+      for what, put in {
+        "without a header"        = { refused = false, sse = null, key = null, customer = null },
+        "with the lake's key"     = { refused = false, sse = "aws:kms", key = "arn:aws:kms:us-east-1:123456789012:key/1", customer = null },
+        "with the key of S3"      = { refused = true, sse = "aws:kms", key = null, customer = null },
+        "with another key"        = { refused = true, sse = "aws:kms", key = "arn:aws:kms:us-east-1:123456789012:key/2", customer = null },
+        "with AES256"             = { refused = true, sse = "AES256", key = null, customer = null },
+        "encrypted twice"         = { refused = true, sse = "aws:kms:dsse", key = "arn:aws:kms:us-east-1:123456789012:key/1", customer = null },
+        "with a key of their own" = { refused = true, sse = null, key = null, customer = "AES256" },
+        } : what if put.refused != anytrue([
+          for s in jsondecode(aws_s3_bucket_policy.this[0].policy).Statement : alltrue(flatten([
+            for test, headers in s.Condition : [
+              for header, value in headers : {
+                StringEquals    = { for k, v in { "" = put.sse, "-aws-kms-key-id" = put.key, "-customer-algorithm" = put.customer } : "s3:x-amz-server-side-encryption${k}" => v }[header] == value
+                StringNotEquals = { for k, v in { "" = put.sse, "-aws-kms-key-id" = put.key, "-customer-algorithm" = put.customer } : "s3:x-amz-server-side-encryption${k}" => v }[header] != value
+                Null            = ({ for k, v in { "" = put.sse, "-aws-kms-key-id" = put.key, "-customer-algorithm" = put.customer } : "s3:x-amz-server-side-encryption${k}" => v }[header] == null) == (value == "true")
+              }[test]
+            ]
+          ])) if s.Action == "s3:PutObject" && s.Effect == "Deny"
+      ])
+    ] == []
+    error_message = "objects may be put under another key than the lake's, or not under it"
   }
 }

@@ -82,6 +82,18 @@ resource "aws_s3_bucket_policy" "this" {
         }
       },
       {
+        Sid       = "NoKeyOfS3"
+        Effect    = "Deny"
+        Principal = "*"
+        Action    = "s3:PutObject"
+        Resource  = "${local.arn}/*"
+        # aws:kms without a key is not the bucket's key, but one that S3 manages.
+        Condition = {
+          StringEquals = { "s3:x-amz-server-side-encryption" = "aws:kms" }
+          Null         = { "s3:x-amz-server-side-encryption-aws-kms-key-id" = "true" }
+        }
+      },
+      {
         Sid       = "NoKeyOfTheCaller"
         Effect    = "Deny"
         Principal = "*"
