@@ -304,9 +304,10 @@ func (s *site) call(part string, in, out any) {
 // eventually waits for something that others do.
 func (s *site) eventually(what string, done func() bool) {
 	s.t.Helper()
+	const patience = 5 * time.Minute // other lakes are made and used at the same time
 	for begun := time.Now(); !done(); time.Sleep(200 * time.Millisecond) {
-		if time.Since(begun) > 2*time.Minute {
-			s.t.Fatalf("after two minutes: not %s", what)
+		if time.Since(begun) > patience {
+			s.t.Fatalf("after %v: not %s", patience, what)
 		}
 	}
 }
@@ -336,7 +337,7 @@ type sqsAttribute = sqstypes.QueueAttributeName
 
 // givenUp are all records of a shard as a batch that Lambda leaves: once with its
 // payload, and once without, so that it has to be read out of the stream again.
-func (s *site) givenUp() []string {
+func (s *site) givenUp() (shard string, texts []string) {
 	s.t.Helper()
 	shards, err := s.Kinesis().ListShards(s.t.Context(), &kinesis.ListShardsInput{StreamName: &s.Names.Stream})
 	if err != nil {
@@ -368,8 +369,8 @@ func (s *site) givenUp() []string {
 		}
 		info := fmt.Sprintf(`"requestContext":{"condition":"RetryAttemptsExhausted"},"KinesisBatchInfo":{"shardId":%q,"startSequenceNumber":%q,"endSequenceNumber":%q,"batchSize":%d}`,
 			*shard.ShardId, *out.Records[0].SequenceNumber, *out.Records[len(out.Records)-1].SequenceNumber, len(out.Records))
-		return []string{"{" + info + `,"payload":` + string(text) + "}", "{" + info + "}"}
+		return *shard.ShardId, []string{"{" + info + `,"payload":` + string(text) + "}", "{" + info + "}"}
 	}
 	s.t.Fatal("the stream is empty")
-	return nil
+	return "", nil
 }
