@@ -48,6 +48,10 @@ type Config struct {
 type Limits struct {
 	Memory     int64 // bytes of rows not yet in a file; default 256 MiB, at most 2 GiB; filters over ids that are compared with take up to half as much
 	CycleBytes int64 // compressed raw bytes one cycle takes in; default 64 MiB
+	// CycleFiles is about how many raw files the first cycle takes in; each cycle
+	// may take four times as many as the one before, so that one who is killed every
+	// few seconds comes on. Default 256.
+	CycleFiles int
 	Columns    int   // leaf columns of a table; default 1,000
 	Depth      int   // nesting of structs and lists; default 5, negative: none
 	Width      int   // fields of one struct; default 200
@@ -77,6 +81,7 @@ func (l Limits) WithDefaults() Limits {
 	l.Memory = min(l.Memory, maxMemory)
 	or(&l.CycleBytes, 64*mib)
 	or(&l.FileBytes, 128*mib)
+	orInt(&l.CycleFiles, 256)
 	orInt(&l.Columns, 1000)
 	if l.Depth == 0 {
 		l.Depth = 5

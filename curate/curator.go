@@ -24,7 +24,8 @@ type Curator struct {
 	tables map[lake.TableName]lake.Table    // as last seen; a commit from an old one is refused as stale
 	locks  map[lake.TableName]chan struct{} // one token each
 
-	once       sync.Mutex // one Once at a time; it guards the next two
+	once       sync.Mutex // one Once at a time; it guards the next three
+	files      int        // how many raw files the next cycle may take in
 	enc        *parquetfile.Encoder
 	spares     map[lake.TableName]spare
 	compacting sync.Mutex // one Compact at a time; it guards the next one
@@ -64,7 +65,8 @@ func New(c Config) (*Curator, error) {
 		return nil, err
 	}
 	return &Curator{
-		config: c, wake: make(chan struct{}, 1), hurry: make(chan struct{}, 1), filters: newFilters(filterLimit(c.Limits)), metrics: m, enc: enc, mergeEnc: mergeEnc,
+		config: c, wake: make(chan struct{}, 1), hurry: make(chan struct{}, 1), filters: newFilters(filterLimit(c.Limits)), metrics: m,
+		files: c.Limits.CycleFiles, enc: enc, mergeEnc: mergeEnc,
 		spares: map[lake.TableName]spare{}, tables: map[lake.TableName]lake.Table{}, locks: map[lake.TableName]chan struct{}{},
 	}, nil
 }

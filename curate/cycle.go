@@ -16,13 +16,19 @@ type pending struct {
 
 func splitPending(files []lake.File, table func(lake.TableName) (lake.Table, error)) (pending, error) {
 	var p pending
+	tables := map[lake.TableName]lake.Table{} // of a new table there may be thousands of files
 	for _, f := range files {
 		if f.Kind != lake.KindRaw && f.Kind != "" {
 			continue
 		}
-		t, err := table(f.Partition.Table())
-		if err != nil {
-			return p, err
+		name := f.Partition.Table()
+		t, ok := tables[name]
+		if !ok {
+			var err error
+			if t, err = table(name); err != nil {
+				return p, err
+			}
+			tables[name] = t
 		}
 		if t.Has(f) {
 			p.done = append(p.done, f)
@@ -59,10 +65,10 @@ type unit struct {
 	files []lake.File
 }
 
-// units cuts the next cycle from the open files: about so many bytes in commit
-// order, by table. A table's consumed position moves to the end of what it
+// units cuts the next cycle from the open files: about so many bytes or files in
+// commit order, by table. A table's consumed position moves to the end of what it
 // takes, so every file of the table that begins before that end comes along.
-func (p *pending) units(bytes int64, skip map[lake.TableName]error) []unit {
+func (p *pending) units(bytes int64, count int, skip map[lake.TableName]error) []unit {
 	byTable := map[lake.TableName][]lake.File{}
 	ends := map[lake.TableName]map[lake.ShardID]lake.Position{}
 	var left []lake.File
@@ -71,11 +77,12 @@ func (p *pending) units(bytes int64, skip map[lake.TableName]error) []unit {
 		if skip[t] != nil {
 			continue
 		}
-		if bytes <= 0 {
+		if bytes <= 0 || count <= 0 {
 			left = append(left, f)
 			continue
 		}
 		bytes -= f.Bytes
+		count--
 		byTable[t] = append(byTable[t], f)
 		extend(ends, t, f)
 	}

@@ -7,6 +7,8 @@ import (
 	"io"
 	"strconv"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/eventlake/lake"
 	"github.com/eventlake/lake/curate/column"
 	"github.com/eventlake/lake/curate/parquetfile"
@@ -37,17 +39,39 @@ func (b *builder) flush(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for i := range parts {
-		f, err := parts[i].store(ctx, b)
-		if err != nil {
-			return err
-		}
-		b.files = append(b.files, f)
-		b.rows += f.Rows
-		b.bytes += f.Bytes
+	if err := b.storeParts(ctx, parts); err != nil {
+		return err
 	}
 	b.shred.Reset()
 	return nil
+}
+
+// parallelWrites bounds the files that one flush stores at once: making one
+// durable is a wait for the disk, and several waits take little longer.
+const parallelWrites = 8
+
+// storeParts makes the files durable. After an error those that were stored are
+// known to the builder too.
+func (b *builder) storeParts(ctx context.Context, parts []part) error {
+	files := make([]lake.DataFile, len(parts))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(parallelWrites)
+	for i := range parts {
+		p, key := &parts[i], b.key(partPrefix, parts[i].day, len(b.files)+i)
+		g.Go(func() (err error) {
+			files[i], err = p.store(ctx, b, key)
+			return err
+		})
+	}
+	err := g.Wait()
+	for _, f := range files {
+		if f.Key != "" {
+			b.files = append(b.files, f)
+			b.rows += f.Rows
+			b.bytes += f.Bytes
+		}
+	}
+	return err
 }
 
 // dealDays returns the days of the rows and for each row the index of its day.
@@ -141,8 +165,9 @@ func (b *builder) key(prefix string, day lake.Day, n int) lake.Key {
 	return lake.Key(fmt.Sprintf("%s/day=%s/%s%s-%04d.parquet", dataDir(b.table, b.location), day, prefix, b.attempt, n))
 }
 
-// store closes the file and makes it durable.
-func (p *part) store(ctx context.Context, b *builder) (lake.DataFile, error) {
+// store closes the file and makes it durable. Parts may do so at the same time:
+// what they share was needed for their columns only.
+func (p *part) store(ctx context.Context, b *builder, key lake.Key) (lake.DataFile, error) {
 	if err := p.writer.EndRowGroup(); err != nil {
 		return lake.DataFile{}, err
 	}
@@ -150,7 +175,6 @@ func (p *part) store(ctx context.Context, b *builder) (lake.DataFile, error) {
 	if err != nil {
 		return lake.DataFile{}, err
 	}
-	key := b.key(partPrefix, p.day, len(b.files))
 	if _, err := b.store.Create(ctx, key, func(w io.Writer) error {
 		_, err := w.Write(p.data.Bytes())
 		return err

@@ -9,6 +9,9 @@ import (
 	"github.com/eventlake/lake"
 )
 
+// mostFiles is more raw files than any cycle takes in.
+const mostFiles = 1 << 30
+
 // staleTries is how often a table is read again and its commit redone.
 const staleTries = 5
 
@@ -54,7 +57,7 @@ func (c *Curator) cycle(ctx context.Context, report *Report, failed map[lake.Tab
 	if err != nil {
 		return false, err
 	}
-	units := p.units(c.config.Limits.CycleBytes, failed)
+	units := p.units(c.config.Limits.CycleBytes, c.files, failed)
 	for _, u := range units {
 		if err := c.curate(ctx, u, report); err != nil {
 			if ctx.Err() != nil {
@@ -63,6 +66,7 @@ func (c *Curator) cycle(ctx context.Context, report *Report, failed map[lake.Tab
 			failed[u.table] = fmt.Errorf("table %s: %w", u.table, err)
 		}
 	}
+	c.files = min(4*c.files, mostFiles)
 	if p, err = splitPending(files, table); err != nil {
 		return false, err
 	}

@@ -245,6 +245,9 @@ func (c *Core) tally(b lake.Book) *lake.Tally {
 // Bytes is the memory that waits for a Flush.
 func (c *Core) Bytes() int64 { return c.lines.Bytes() + c.refused.Bytes() }
 
+// Files is how many raw files a Flush would write.
+func (c *Core) Files() int { return c.lines.Parts() }
+
 // Flush writes what was taken since the last Flush as files of the span and
 // returns the commit that makes them true. The files are durable; nothing is
 // visible before the ledger has the commit.

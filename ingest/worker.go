@@ -15,6 +15,11 @@ type Options struct {
 	FlushBytes int64         // uncompressed bytes waiting; default 32 MiB
 	FlushAge   time.Duration // age of the oldest record waiting; default 1 s
 	ReadBytes  int           // bytes of bodies a read; default 1 MiB
+	// FirstFiles is about how many files the first span after a start has; each
+	// span may have four times as many as the one before. A span of thousands of
+	// partitions takes seconds to write: a worker that is killed every few seconds
+	// comes on because it begins with less. Default 256.
+	FirstFiles int
 	Log        *slog.Logger
 	// Pace is called by Run before a span is begun; it may wait for the stage
 	// behind, so that the stream holds what that cannot take yet. May be nil.
@@ -34,6 +39,9 @@ func (o Options) withDefaults() Options {
 	if o.ReadBytes <= 0 {
 		o.ReadBytes = 1 << 20
 	}
+	if o.FirstFiles <= 0 {
+		o.FirstFiles = 256
+	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
@@ -51,11 +59,13 @@ type Worker struct {
 	from  lake.Position // committed
 	taken lake.Position // taken by the core, not committed
 	since time.Time     // when the oldest waiting record was taken
+	files int           // how many the next span may have
 }
 
 // NewWorker returns a worker for the core's shard.
 func NewWorker(core *Core, stream lake.Stream, o Options) *Worker {
-	return &Worker{core: core, stream: stream, ledger: core.ledger, opts: o.withDefaults()}
+	o = o.withDefaults()
+	return &Worker{core: core, stream: stream, ledger: core.ledger, opts: o, files: o.FirstFiles}
 }
 
 // Run works until the context ends or the shard is closed and read to its end,
@@ -129,7 +139,29 @@ func (w *Worker) restart(ctx context.Context) error {
 	w.core.Reset()
 	at, err := w.ledger.Position(ctx, w.core.shard)
 	w.from, w.taken = at, at
+	w.files = w.opts.FirstFiles
 	return err
+}
+
+const (
+	mostFiles   = 1 << 20 // more than any span has
+	bytesOfFile = 64      // fewer than an event has
+)
+
+// due reports whether what was taken is enough for a span.
+func (w *Worker) due() bool {
+	return w.core.Bytes() >= w.opts.FlushBytes || w.core.Files() >= w.files ||
+		w.from != w.taken && time.Since(w.since) >= w.opts.FlushAge
+}
+
+// read reads the next batch. Each of its events may be of a partition of its
+// own, so it is small as long as the span may have few files.
+func (w *Worker) read(ctx context.Context) error {
+	n := min(w.opts.ReadBytes, w.files*bytesOfFile)
+	if err := w.stream.Read(ctx, w.core.shard, w.taken, n, &w.batch); err != nil {
+		return fmt.Errorf("read %s after %s: %w", w.core.shard, w.taken, err)
+	}
+	return nil
 }
 
 // abandon drops a span that was taken or flushed in part, so that no later
@@ -162,8 +194,8 @@ func (w *Worker) wait(ctx context.Context) error {
 // Step reads one batch, takes it, and commits when it is time. It returns the
 // number of records read; 0 means that the end of the stream was reached.
 func (w *Worker) Step(ctx context.Context) (int, error) {
-	if err := w.stream.Read(ctx, w.core.shard, w.taken, w.opts.ReadBytes, &w.batch); err != nil {
-		return 0, fmt.Errorf("read %s after %s: %w", w.core.shard, w.taken, err)
+	if err := w.read(ctx); err != nil {
+		return 0, err
 	}
 	if n := len(w.batch.Records); n > 0 {
 		if w.from == w.taken {
@@ -175,7 +207,7 @@ func (w *Worker) Step(ctx context.Context) (int, error) {
 		}
 		w.taken = w.batch.Records[n-1].Position
 	}
-	if w.core.Bytes() >= w.opts.FlushBytes || (w.from != w.taken && time.Since(w.since) >= w.opts.FlushAge) {
+	if w.due() {
 		if err := w.commit(ctx); err != nil {
 			return 0, err
 		}
@@ -199,6 +231,7 @@ func (w *Worker) commit(ctx context.Context) error {
 		return fmt.Errorf("commit %s %s: %w", w.core.shard, span, err)
 	}
 	w.from = span.To
+	w.files = min(4*w.files, mostFiles)
 	w.core.names.committed(commit.Types)
 	w.opts.Log.Debug("committed", "shard", w.core.shard, "span", span, "files", len(commit.Add))
 	if w.opts.Committed != nil {

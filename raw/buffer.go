@@ -55,6 +55,9 @@ func (p *Part) Add(body []byte, f *Fields) {
 	to.Events++
 }
 
+// Parts is the number of files that a Write would make.
+func (b *Buffer) Parts() int { return len(b.parts) }
+
 // Bytes is the number of uncompressed bytes in the buffer.
 func (b *Buffer) Bytes() int64 { return b.bytes }
 

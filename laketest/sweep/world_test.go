@@ -121,12 +121,12 @@ func (l *life) assemble(ctx context.Context) error {
 	for _, s := range shards {
 		core := ingest.NewCore(s.ID, l.ledger, l.sources, names, raw.NewWriter(l.gzip, cache), l.gzip, free)
 		l.workers = append(l.workers, ingest.NewWorker(core, gated, ingest.Options{
-			FlushBytes: int64(1 + l.w.rng.IntN(4000)), FlushAge: time.Hour, ReadBytes: 1 + l.w.rng.IntN(2000),
+			FlushBytes: int64(1 + l.w.rng.IntN(4000)), FlushAge: time.Hour, ReadBytes: 1 + l.w.rng.IntN(2000), FirstFiles: 1 + l.w.rng.IntN(4),
 		}))
 	}
 	if l.curator, err = curate.New(curate.Config{
 		Backlog: l.ledger, Store: l.store, Catalog: l.catalog, Lines: raw.NewReader(l.store, cache),
-		Clock: l.w.clock, LateAfter: ttl / 2,
+		Clock: l.w.clock, LateAfter: ttl / 2, Limits: curate.Limits{CycleFiles: 1 + l.w.rng.IntN(4)},
 	}); err != nil {
 		return err
 	}
