@@ -2,6 +2,7 @@ package raw
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -61,12 +62,9 @@ func (c *Cache) Room(ctx context.Context, need int, full func()) error {
 func (c *Cache) put(key lake.Key, lines []byte) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.drop(key) // also when the new ones are too many: the file has other lines now
 	if cap(lines) > c.limit {
 		return false
-	}
-	if old, ok := c.lines[key]; ok {
-		c.bytes -= cap(old)
-		delete(c.lines, key)
 	}
 	for c.bytes+cap(lines) > c.limit && len(c.order) > 0 {
 		c.drop(c.order[0])
@@ -74,8 +72,23 @@ func (c *Cache) put(key lake.Key, lines []byte) bool {
 	}
 	c.lines[key] = lines
 	c.order = append(c.order, key)
+	c.forget()
 	c.bytes += cap(lines)
 	return true
+}
+
+// forget takes keys that are gone, or there twice, out of the order, once they
+// are the most: lines that nobody takes would keep all that came after them there.
+func (c *Cache) forget() {
+	if len(c.order) <= 2*len(c.lines)+64 {
+		return
+	}
+	seen := make(map[lake.Key]bool, len(c.lines))
+	c.order = slices.DeleteFunc(c.order, func(k lake.Key) bool {
+		drop := seen[k] || c.lines[k] == nil
+		seen[k] = true
+		return drop
+	})
 }
 
 func (c *Cache) drop(key lake.Key) {
