@@ -11,6 +11,7 @@ import (
 	"github.com/eventlake/lake"
 	"github.com/eventlake/lake/assemble"
 	"github.com/eventlake/lake/config"
+	"github.com/eventlake/lake/curate"
 	"github.com/eventlake/lake/replay"
 	"github.com/eventlake/lake/transform"
 )
@@ -63,7 +64,7 @@ because raw files were lost, are named too, and the table stays as it is unless 
 					return err
 				}
 				if a.json {
-					return a.printJSON(done)
+					return a.printJSON(withDates(done))
 				}
 				a.printRebuilt(done)
 				return nil
@@ -89,6 +90,35 @@ func parseDay(s string) (lake.Day, error) {
 		return 0, &usageError{err}
 	}
 	return day, nil
+}
+
+// rebuiltJSON is a replay.Rebuilt whose days are dates, for scripts: inside the
+// lake a day is a number.
+type rebuiltJSON struct {
+	replay.Rebuilt
+	Difference differenceJSON `json:"difference"`
+}
+
+type differenceJSON struct {
+	curate.Difference
+	Days []dayJSON `json:"days"`
+}
+
+type dayJSON struct {
+	Day string `json:"day"` // YYYY-MM-DD
+	curate.DayDiff
+}
+
+func withDates(done []replay.Rebuilt) []rebuiltJSON {
+	out := make([]rebuiltJSON, len(done))
+	for i, r := range done {
+		days := make([]dayJSON, len(r.Difference.Days))
+		for j, d := range r.Difference.Days {
+			days[j] = dayJSON{d.Day.String(), d}
+		}
+		out[i] = rebuiltJSON{r, differenceJSON{r.Difference, days}}
+	}
+	return out
 }
 
 // printRebuilt says what became of each table, in one line for those that stay.

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -137,13 +138,34 @@ func (p *tailPrinter) text(e *assemble.TailEvent) error {
 	if e.Reason != "" {
 		what = "refused:" + string(e.Reason)
 	}
-	line := strings.NewReplacer("\n", " ", "\r", " ")
-	what, body := line.Replace(what), line.Replace(e.Body)
+	body := visible(e.Body)
 	if e.Base64 != nil {
 		body = fmt.Sprintf("%q", e.Base64)
 	}
-	_, err := fmt.Fprintf(p.out, "%s  %s:%s  %s  %s  %s\n", e.Received, e.Shard, e.Position, e.Source, what, body)
+	_, err := fmt.Fprintf(p.out, "%s  %s:%s  %s  %s  %s\n", e.Received, e.Shard, e.Position, e.Source, visible(what), body)
 	return err
+}
+
+// visible is text in one line that a terminal shows and does not obey: whoever
+// may send events could write to the operator's terminal else.
+func visible(text string) string {
+	text = strings.ToValidUTF8(text, "\ufffd")
+	if !strings.ContainsFunc(text, func(r rune) bool { return !strconv.IsPrint(r) }) {
+		return text
+	}
+	var b strings.Builder
+	for _, r := range text {
+		switch {
+		case r == '\n' || r == '\r' || r == '\t':
+			b.WriteByte(' ')
+		case strconv.IsPrint(r):
+			b.WriteRune(r)
+		default:
+			quoted := strconv.QuoteRuneToASCII(r)
+			b.WriteString(quoted[1 : len(quoted)-1])
+		}
+	}
+	return b.String()
 }
 
 // object writes an event for scripts: one JSON object a line. event is the body
