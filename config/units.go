@@ -91,8 +91,11 @@ func ParseDuration(text string) (time.Duration, error) {
 			continue
 		}
 		f, err := strconv.ParseFloat(number, 64)
-		if err != nil || f < 0 || f*float64(u.length) >= math.MaxInt64 {
+		if err != nil || !(f >= 0) { // NaN is neither
 			return 0, fmt.Errorf("cannot read the duration %q", text)
+		}
+		if f*float64(u.length) >= math.MaxInt64 {
+			return 0, errTooLong(text)
 		}
 		sum, rest = sum+time.Duration(f*float64(u.length)), behind
 		if rest == "" {
@@ -100,10 +103,17 @@ func ParseDuration(text string) (time.Duration, error) {
 		}
 	}
 	d, err := time.ParseDuration(rest)
-	if err != nil || d < 0 || sum+d < 0 {
+	if err != nil || d < 0 {
 		return 0, fmt.Errorf("cannot read the duration %q", text)
 	}
+	if sum+d < 0 {
+		return 0, errTooLong(text)
+	}
 	return sum + d, nil
+}
+
+func errTooLong(text string) error {
+	return fmt.Errorf("the duration %q is longer than %s, the longest there is", text, FormatDuration(math.MaxInt64/day*day))
 }
 
 // FormatDuration writes a duration the way ParseDuration reads it, without

@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -39,9 +40,14 @@ func TestDurations(t *testing.T) {
 			t.Errorf("%q: written as %s, read back as %s, %v", text, config.FormatDuration(got), again, err)
 		}
 	}
-	for _, text := range []string{"", "7", "d", "-1d", "-5s", "1y", "1d-5s", "999999999999d", "7 days"} {
+	for _, text := range []string{"", "7", "d", "-1d", "-5s", "1y", "1d-5s", "999999999999d", "7 days", "nand", "infd", "106752d", "106751d24h"} {
 		if got, err := config.ParseDuration(text); err == nil {
 			t.Errorf("%q must be refused, got %s", text, got)
+		}
+	}
+	for _, text := range []string{"3650000d", "infd", "106751d24h"} {
+		if _, err := config.ParseDuration(text); err == nil || !strings.Contains(err.Error(), "longer than 106751d, the longest") {
+			t.Errorf("%q: %v, which does not say how long a duration may be", text, err)
 		}
 	}
 }

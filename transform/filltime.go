@@ -22,6 +22,9 @@ func (s *Scanner) fillTime(body []byte, received lake.Instant, row *Row) *lake.R
 		return &lake.Refusal{Reason: lake.ReasonBadTime, Detail: "the time is " + kindOf(v) + ", not a string or a number"}
 	}
 	if !ok {
+		if v[0] == '"' {
+			v = v[1 : len(v)-1] // quoted brings its own
+		}
 		return &lake.Refusal{Reason: lake.ReasonBadTime,
 			Detail: "the time " + quoted(v) + " is neither RFC 3339 nor unix s, ms, us or ns"}
 	}
