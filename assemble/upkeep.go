@@ -8,6 +8,7 @@ import (
 
 	"github.com/eventlake/lake"
 	"github.com/eventlake/lake/admin"
+	"github.com/eventlake/lake/config"
 	"github.com/eventlake/lake/curate"
 	"github.com/eventlake/lake/quarantine"
 	"github.com/eventlake/lake/raw"
@@ -188,11 +189,9 @@ func (l *Local) Tidy(ctx context.Context) error {
 		return err
 	}
 	for _, name := range tables {
-		m, err := l.Catalog.Maintain(ctx, name, l.Config.Curate.KeepSnapshots)
-		if err != nil {
+		if err := l.maintain(ctx, name); err != nil {
 			return err
 		}
-		l.note(func(u *Upkeep) { u.ExpiredSnapshots += m.Snapshots; u.SweptFiles += m.Files })
 	}
 	swept, err := l.sweeper.Sweep(ctx, raw.Root, quarantine.Root)
 	l.note(func(u *Upkeep) { u.SweptFiles += swept })
@@ -207,6 +206,34 @@ func (l *Local) Tidy(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// tablePatience is how long Tidy waits for a table that is being written.
+const tablePatience = 10 * time.Second
+
+// maintain expires snapshots of a table and deletes what nobody names, while
+// nothing writes to it: what a curate cycle has written and not committed yet is
+// named by nobody either, and however old when the cycle is slow or the clock
+// jumps. A table that is being written for long is left to the next time.
+func (l *Local) maintain(ctx context.Context, name lake.TableName) error {
+	waiting, cancel := context.WithTimeout(ctx, tablePatience)
+	defer cancel()
+	release, err := l.Curator.Exclusive(waiting, name)
+	if err != nil {
+		return ctx.Err()
+	}
+	defer release()
+	m, err := l.Catalog.Maintain(ctx, name, keepSnapshots(l.Config))
+	if err != nil {
+		return err
+	}
+	l.note(func(u *Upkeep) { u.ExpiredSnapshots += m.Snapshots; u.SweptFiles += m.Files })
+	return nil
+}
+
+// keepSnapshots is never less than a statement takes that began with one.
+func keepSnapshots(cfg config.Config) time.Duration {
+	return max(cfg.Curate.KeepSnapshots, cfg.Query.Timeout+time.Minute)
 }
 
 // reading makes an operation one of upkeep's readers.

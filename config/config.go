@@ -103,7 +103,7 @@ type Curate struct {
 	CompactInterval time.Duration `yaml:"compact_interval" min:"1s" doc:"How often to look for days of a table with many small files."`
 	CompactFiles    int           `yaml:"compact_files" min:"2" doc:"Compact a day when it has this many small files."`
 	FileSize        Size          `yaml:"file_size" min:"64KiB" doc:"Size of Parquet files that compaction aims at."`
-	KeepSnapshots   time.Duration `yaml:"keep_snapshots" min:"1m" doc:"How long old snapshots, and the files that only they name, are kept. Readers must finish within it."`
+	KeepSnapshots   time.Duration `yaml:"keep_snapshots" min:"1m" doc:"How long old snapshots, and the files that only they name, are kept. Readers must finish within it. A minute more than query.timeout at least."`
 }
 
 // Query bounds SQL.
