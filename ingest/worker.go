@@ -69,12 +69,14 @@ func NewWorker(core *Core, stream lake.Stream, o Options) *Worker {
 }
 
 // Run works until the context ends or the shard is closed and read to its end,
-// then commits what it has taken and returns nil. A failure that may pass (no room, a lost compare-and-set) is
-// tried again from the committed position; one that cannot (a damaged file, a
-// part that stopped itself after a failed fsync) is returned.
+// then commits what it has taken and returns nil. A failure that may pass (no
+// room, a lost compare-and-set) is tried again from the committed position, and
+// logged as an error when that lasts for more than a minute; one that cannot (a
+// damaged file, a part that stopped itself after a failed fsync) is returned.
 func (w *Worker) Run(ctx context.Context) error {
-	backoff := time.Duration(0)
+	var t tries
 	for {
+		began := time.Now()
 		err := w.run(ctx)
 		if ctx.Err() != nil {
 			return w.drain()
@@ -85,9 +87,9 @@ func (w *Worker) Run(ctx context.Context) error {
 		if errors.Is(err, lake.ErrCorrupt) || errors.Is(err, lake.ErrClosed) || errors.Is(err, lake.ErrTrimmed) {
 			return fmt.Errorf("ingest %s: %w", w.core.shard, err)
 		}
-		backoff = min(max(2*backoff, 50*time.Millisecond), 5*time.Second)
-		w.opts.Log.Warn("ingest tries again", "shard", w.core.shard, "after", w.from, "in", backoff, "error", err, "hint", lake.Hint(err))
-		if lake.Sleep(ctx, backoff) != nil {
+		pause, level := t.failed(began, w.from)
+		w.opts.Log.Log(ctx, level, "ingest tries again", "shard", w.core.shard, "after", w.from, "in", pause, "error", err, "hint", lake.Hint(err))
+		if lake.Sleep(ctx, pause) != nil {
 			return w.drain()
 		}
 	}
