@@ -16,6 +16,13 @@ type Target interface {
 	Publish(ctx context.Context, events []lake.Event) error
 }
 
+// Checker is a Target that looks at each event, with what raw knows of it, before
+// it takes any of the batch. An error ends the replay.
+type Checker interface {
+	Target
+	Check(body []byte, f *raw.Fields) error
+}
+
 // Pace is how fast to publish: at Speed times the speed at which the events
 // were received; 0 is as fast as the target takes them. Gaps longer than
 // MaxGap (0: no limit) are cut to it.
@@ -43,6 +50,7 @@ const (
 // any moment. ErrInvalid when the range is not valid. progress may be nil.
 func Publish(ctx context.Context, lines *raw.Reader, files []lake.File, r Range, pace Pace, to Target, progress func(Published)) (Published, error) {
 	p := &publisher{to: to, pace: pace, wait: lake.Sleep}
+	p.checker, _ = to.(Checker)
 	if err := r.Validate(); err != nil {
 		return p.done, err
 	}
@@ -65,16 +73,22 @@ func Publish(ctx context.Context, lines *raw.Reader, files []lake.File, r Range,
 }
 
 type publisher struct {
-	to     Target
-	pace   Pace
-	events []lake.Event
-	bytes  int
-	done   Published
-	last   lake.Instant
-	wait   func(context.Context, time.Duration) error
+	to      Target
+	checker Checker // to, or nil
+	pace    Pace
+	events  []lake.Event
+	bytes   int
+	done    Published
+	last    lake.Instant
+	wait    func(context.Context, time.Duration) error
 }
 
 func (p *publisher) add(ctx context.Context, body []byte, f *raw.Fields) error {
+	if p.checker != nil {
+		if err := p.checker.Check(body, f); err != nil {
+			return err
+		}
+	}
 	if p.pace.Speed > 0 && p.last != 0 && f.Received > p.last {
 		gap := f.Received.Sub(p.last)
 		if p.pace.MaxGap > 0 {
