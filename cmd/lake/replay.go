@@ -26,7 +26,8 @@ func newReplay(a *app) *cobra.Command {
 		Use: "replay --to stream|URL|FILE", Short: "Publish a range of events again, with their original ids",
 		Long: `Publish events from raw again: to this lake's own stream (where all of them are duplicates), to another lake
 by URL, or as NDJSON to a file or standard output (-). Ids and bodies are the original ones, so nothing can
-be counted twice wherever the receiver is a lake. It can be stopped and repeated at any moment.
+be counted twice wherever the receiver is a lake that reads them by the same rules: its own stream refuses
+events whose id, name or time is another by today's lake.yaml. It can be stopped and repeated at any moment.
 
 An id belongs to a source, and a line does not say which. So a file takes the events of one source: choose it
 with --source where the lake has several, and send it with lake send --source NAME FILE. Another lake is told
