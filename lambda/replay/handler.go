@@ -81,10 +81,15 @@ func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	from := request.Cursor
 	report, err := h.run(ctx, &request)
 	report.Target, report.DryRun, report.Cursor = request.Target, request.DryRun, request.Cursor
 	if errors.Is(err, context.DeadlineExceeded) && outer.Err() == nil {
 		request.Calls++
+		request.Idle++
+		if request.Cursor != from || report.Published.Events > 0 || report.Drained.Batches > 0 {
+			request.Idle = 0
+		}
 		if err = h.config.Again(outer, request); err != nil {
 			return nil, lake.Errorf(err, "start it again with this cursor", "hand on the rest of the replay from %q", request.Cursor)
 		}

@@ -253,6 +253,41 @@ func TestWhatDoesNotFitIsHandedOnAndDoneOnce(t *testing.T) {
 	r.published(1, 2, 3, 4)
 }
 
+// TestAReplayThatComesNoFurtherEnds: what does not fit into a call would be begun
+// again for ever.
+func TestAReplayThatComesNoFurtherEnds(t *testing.T) {
+	r := newRig(t)
+	r.deliver("account", 0, 1)
+	request := []byte(`{"target":"stream"}`)
+	for calls := 1; ; calls++ {
+		r.target.quota = 0
+		out, err := r.handler.Invoke(t.Context(), request)
+		if errors.Is(err, lake.ErrLimit) && lake.Hint(err) != "" {
+			if calls != 4 {
+				t.Errorf("it ends at call %d", calls)
+			}
+			break
+		}
+		if err != nil || calls > 4 {
+			t.Fatalf("call %d: %s %v", calls, out, err)
+		}
+		if request, err = json.Marshal(r.again[len(r.again)-1]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// One that gets on in between has all its calls before it.
+	next := r.again[len(r.again)-2]
+	r.target.quota = 1
+	r.deliver("account", 0, 2)
+	text, err := json.Marshal(next)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if report := r.invoke(string(text)); report.Finished || r.again[len(r.again)-1].Idle != 0 {
+		t.Errorf("%+v, handed on %+v", report, r.again[len(r.again)-1])
+	}
+}
+
 // TestALargeFileIsGoneOnWithInside: at a slow pace one may take several calls.
 func TestALargeFileIsGoneOnWithInside(t *testing.T) {
 	r := newRig(t)

@@ -39,6 +39,8 @@ type Request struct {
 	Cursor string `json:"cursor,omitempty"`
 	// Calls counts the calls of one replay, so that one that gets nowhere ends.
 	Calls int `json:"calls,omitempty"`
+	// Idle counts those at the end of which that came no further.
+	Idle int `json:"idle,omitempty"`
 }
 
 // DefaultShare leaves half of the stream to producers. Below minShare not even
@@ -52,6 +54,10 @@ const (
 // days.
 const maxCalls = 1000
 
+// maxIdle is how many calls in a row may come no further: a service may be slow
+// for a while, but what does not fit into a call never will.
+const maxIdle = 3
+
 func parseRequest(payload []byte) (r Request, err error) {
 	const hint = `send {"target":"stream"|"rebuild"|"drain","from":"2026-01-01","to":"2026-02-01","types":["account"],"dry_run":true}`
 	if err := event.Request(payload, &r); err != nil {
@@ -62,6 +68,10 @@ func parseRequest(payload []byte) (r Request, err error) {
 	}
 	if r.Calls >= maxCalls {
 		return r, lake.Errorf(lake.ErrLimit, "look at why it does not get on, then start it again with its cursor", "a replay of %d calls", r.Calls)
+	}
+	if r.Idle >= maxIdle {
+		return r, lake.Errorf(lake.ErrLimit, "a day of a table has to fit into one call: give the function more memory, and processors with it, then start it again with its cursor",
+			"a replay that came no further than %q in %d calls", r.Cursor, r.Idle)
 	}
 	if len(r.Sources) > 0 && r.Target != ToStream {
 		return r, lake.Errorf(lake.ErrInvalid, "leave sources out, or publish to the stream", "a rebuild of some sources")
