@@ -106,11 +106,13 @@ func (s *Store) create(key lake.Key, write func(io.Writer) error) (info lake.Inf
 }
 
 // createTemp makes the temporary file for path, and the directory it lies in;
-// gone is what dirs.make returned.
+// gone is what dirs.make returned. The name ends as no object's does: tools that
+// are told **/*.ndjson.gz also look at names that begin with a dot, and half a
+// file that a killed process left would end their reading.
 func (s *Store) createTemp(path string) (tmp string, f disk.File, gone uint64, err error) {
 	dir, base := filepath.Split(path)
 	dir = filepath.Clean(dir)
-	tmp = filepath.Join(dir, fmt.Sprintf("%s%d-%s", disk.TempPrefix, s.temp.Add(1), base))
+	tmp = filepath.Join(dir, fmt.Sprintf("%s%d-%s~", disk.TempPrefix, s.temp.Add(1), base))
 	const tries = 16 // each lost to a Delete that emptied and removed the directory
 	for range tries {
 		if gone, err = s.dirs.make(s.root, dir); err == nil {

@@ -174,6 +174,39 @@ func TestCleanTempRemovesWhatAKilledWriterLeft(t *testing.T) {
 	}
 }
 
+// TestNoPatternOfAReaderTakesAnUnfinishedFile: other programs read the files of
+// raw and tables by their endings.
+func TestNoPatternOfAReaderTakesAnUnfinishedFile(t *testing.T) {
+	root := t.TempDir()
+	s := store.New(disk.OS{}, root)
+	matching := func() int {
+		t.Helper()
+		found, err := filepath.Glob(filepath.Join(root, "raw", "day=01", "*.gz"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(found)
+	}
+	if _, err := s.Create(t.Context(), "raw/day=01/part-1.ndjson.gz", func(w io.Writer) error {
+		if _, err := w.Write([]byte("half")); err != nil {
+			return err
+		}
+		files, err := os.ReadDir(filepath.Join(root, "raw", "day=01"))
+		if err != nil {
+			return err
+		}
+		if n := matching(); n != 0 || len(files) != 1 {
+			t.Errorf("%d of the %d files match *.gz while the first is being written", n, len(files))
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if n := matching(); n != 1 {
+		t.Errorf("%d files match *.gz after one was written", n)
+	}
+}
+
 func TestDeleteRemovesEmptyDirectories(t *testing.T) {
 	root := filepath.Join(t.TempDir(), "data")
 	s := store.New(disk.OS{}, root)
