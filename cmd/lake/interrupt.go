@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/eventlake/lake/cmd/lake/early"
 )
 
 // oneKey is how long further signals count as the first: a terminal tells all
@@ -34,8 +36,7 @@ func (i *interrupted) exit() int { return 128 + int(i.signal) }
 // watch returns a context that the first signal ends.
 func watch(ctx context.Context, w io.Writer) (context.Context, *interrupts) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	in := &interrupts{signals: make(chan os.Signal, 4)}
-	signal.Notify(in.signals, syscall.SIGINT, syscall.SIGTERM)
+	in := &interrupts{signals: early.Signals()}
 	go func() {
 		first := read(<-in.signals)
 		began := time.Now()
