@@ -222,3 +222,44 @@ run "objects_are_encrypted_by_the_key_of_the_lake" {
     error_message = "objects may be put under another key than the lake's, or not under it"
   }
 }
+
+run "alarms_are_published_over_tls_only" {
+  command = plan
+  module { source = "./modules/monitoring" }
+  variables {
+    name             = "lake-test"
+    scope            = "us-east-1:123456789012"
+    partition        = "aws"
+    key_arn          = "arn:aws:kms:us-east-1:123456789012:key/1"
+    emails           = []
+    functions        = {}
+    workers          = null
+    stream           = "lake-test"
+    tables           = {}
+    queues           = {}
+    dead             = []
+    delivery         = ""
+    delivery_seconds = 300
+    crawler          = "lake-test-raw"
+    bucket           = "lake-test"
+    workgroup        = "lake-test"
+    gap_metric       = ""
+    api_id           = ""
+    anomaly_dollars  = 0
+    emulated         = false
+  }
+  assert {
+    condition = [
+      for s in jsondecode(aws_sns_topic_policy.this.policy).Statement : s.Principal
+      if s.Effect == "Deny" && s.Action == "sns:Publish" && s.Resource == "arn:aws:sns:us-east-1:123456789012:lake-test-alarms" &&
+      try(s.Condition, null) == { Bool = { "aws:SecureTransport" = "false" } }
+    ] == ["*"]
+    error_message = "the topic of alarms takes what comes without TLS"
+  }
+  assert {
+    condition = {
+      for s in jsondecode(aws_sns_topic_policy.this.policy).Statement : s.Sid => s.Principal.Service if s.Effect == "Allow"
+    } == { Alarms = ["cloudwatch.amazonaws.com", "costalerts.amazonaws.com"], Crawler = "events.amazonaws.com" }
+    error_message = "others than alarms, costs and the crawler publish to the topic, or one of them may not"
+  }
+}

@@ -11,6 +11,14 @@ resource "aws_sns_topic_policy" "this" {
     Version = "2012-10-17"
     Statement = concat(
       [{
+        Sid       = "OnlyTLS"
+        Effect    = "Deny"
+        Principal = "*"
+        Action    = "sns:Publish" # SNS takes no sns:* in a topic's policy
+        Resource  = local.topic_arn
+        Condition = { Bool = { "aws:SecureTransport" = "false" } }
+      }],
+      [{
         Sid       = "Alarms"
         Effect    = "Allow"
         Principal = { Service = ["cloudwatch.amazonaws.com", "costalerts.amazonaws.com"] }
