@@ -35,21 +35,33 @@ type Batch struct {
 	from []int // where each record's data begins
 }
 
+// expected tells who sends something else what a payload is.
+const expected = `send what an event source mapping of a Kinesis stream sends: {"Records":[{"eventID":"SHARD:NUMBER",` +
+	`"kinesis":{"sequenceNumber":"NUMBER","approximateArrivalTimestamp":SECONDS,"data":"BASE64"}}]}`
+
 // Decode reads a payload in the form of the Lambda developer guide ("Using
 // Lambda with Kinesis"). Records are in the order of the payload, which is
-// that of the shard.
+// that of the shard; there may be none. ErrInvalid, with a hint, for anything
+// else, also for an object without a member Records: an answer that all is
+// settled would hide that nothing was.
 func (b *Batch) Decode(payload []byte) error {
 	b.Records, b.Stream, b.data, b.from = b.Records[:0], "", b.data[:0], b.from[:0]
 	b.data = slices.Grow(b.data, base64.StdEncoding.DecodedLen(len(payload)))
 	d := jsontext.NewDecoder(bytes.NewBuffer(payload), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	found := false
 	err := members(d, func(name string) error {
 		if name != "Records" {
 			return d.SkipValue()
 		}
+		found = true
 		return elements(d, func() error { return b.record(d) })
 	})
+	if err == nil && !found {
+		err = errors.New("it has no Records")
+	}
 	if err != nil {
-		return fmt.Errorf("kinesis payload of %d bytes: %w: %w", len(payload), err, lake.ErrInvalid)
+		b.Records = b.Records[:0]
+		return lake.Errorf(fmt.Errorf("%w: %w", err, lake.ErrInvalid), expected, "kinesis payload of %d bytes", len(payload))
 	}
 	for i := range b.Records { // only now the buffer stays where it is
 		to := len(b.data)

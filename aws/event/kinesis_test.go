@@ -73,6 +73,10 @@ func TestABrokenPayloadIsRefused(t *testing.T) {
 	for name, in := range map[string]string{
 		"empty":              ``,
 		"no object":          `[]`,
+		"no records":         `{}`,
+		"another event":      `{"version":"0","source":"aws.events","detail":{"Records":[]}}`,
+		"another's records":  `{"Records":[{"eventSource":"aws:sqs","messageId":"m","body":"{}"}]}`,
+		"records null":       `{"Records":null}`,
 		"cut":                `{"Records":[{"eventID":"s:1","kinesis":{"sequenceNumber":"1"`,
 		"records no array":   `{"Records":{}}`,
 		"no shard":           `{"Records":[{"kinesis":{"sequenceNumber":"1","data":""}}]}`,
@@ -84,10 +88,27 @@ func TestABrokenPayloadIsRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var b event.Batch
-			if err := b.Decode([]byte(in)); !errors.Is(err, lake.ErrInvalid) {
-				t.Fatalf("%v", err)
+			err := b.Decode([]byte(in))
+			if !errors.Is(err, lake.ErrInvalid) || len(b.Records) > 0 {
+				t.Fatalf("%v, %d records", err, len(b.Records))
+			}
+			if hint := lake.Hint(err); !strings.Contains(hint, "Kinesis") || !strings.Contains(hint, `"Records"`) {
+				t.Errorf("the hint %q does not say what is expected", hint)
 			}
 		})
+	}
+}
+
+// TestABatchMayBeEmpty: that is no mistake of the caller's.
+func TestABatchMayBeEmpty(t *testing.T) {
+	b := event.Batch{}
+	for _, in := range []string{string(payload(t, "x")), `{"Records":[]}`} { // the first leaves nothing behind
+		if err := b.Decode([]byte(in)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(b.Records) != 0 || b.Stream != "" {
+		t.Errorf("%+v", b)
 	}
 }
 

@@ -261,8 +261,15 @@ func TestTheDeadlineIsKept(t *testing.T) {
 }
 
 func TestAPayloadThatIsNoneIsAnError(t *testing.T) {
-	if _, err := newRig(t).handler.Invoke(t.Context(), []byte(`{"Records":[{"body":"sqs"}]}`)); !errors.Is(err, lake.ErrInvalid) {
-		t.Fatal(err)
+	r := newRig(t)
+	for _, in := range []string{`{"Records":[{"body":"sqs"}]}`, `{}`, `{"task":"upkeep"}`} {
+		if out, err := r.handler.Invoke(t.Context(), []byte(in)); !errors.Is(err, lake.ErrInvalid) || !strings.Contains(lake.Hint(err), "Kinesis") {
+			t.Errorf("%s: %s, %v", in, out, err)
+		}
+	}
+	r.invoke(t, []byte(`{"Records":[]}`), "") // that is nothing to do
+	if len(r.batches) != 0 {
+		t.Errorf("%+v", r.batches)
 	}
 }
 
