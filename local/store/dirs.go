@@ -15,46 +15,49 @@ type dirs struct {
 	fs      disk.FS
 	mu      sync.RWMutex // held for writing while directories come and go; not while they are synced
 	durable map[string]struct{}
-	gone    uint64 // counts what may have removed directories
+	making  map[string]chan struct{} // being made durable; closed when that has ended, well or not
+	gone    uint64                   // counts what may have removed directories
 }
 
-// make makes dir below root and everything on the way there, durable. What it
-// returns tells still whether that has held since.
+// make makes dir below root and everything on the way there, durable. still
+// tells later whether that holds yet. Each directory is synced by one caller,
+// and not under the lock: the syncs of many that are made at the same time take
+// the disk little longer than one.
 func (d *dirs) make(root, dir string) (gone uint64, err error) {
-	if gone, ok := d.known(dir); ok {
-		return gone, nil
-	}
-	made, gone, err := d.mkdir(root, dir)
-	if err != nil {
-		return 0, err
-	}
-	// The syncs are not done under the lock: those of many directories that are
-	// made at the same time take the disk about as long as one.
-	for _, p := range made {
-		if err := d.fs.SyncDir(filepath.Dir(p)); err != nil {
+	for {
+		if gone, ok := d.known(dir); ok {
+			return gone, nil
+		}
+		made, others, gone, err := d.mkdir(root, dir)
+		for _, p := range made {
+			if err == nil {
+				err = d.fs.SyncDir(filepath.Dir(p))
+			}
+		}
+		d.finish(made, gone, err == nil)
+		if err != nil {
 			return 0, err
 		}
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.gone == gone { // else one of them may be another directory of that name by now
-		for _, p := range made {
-			d.durable[p] = struct{}{}
+		if len(others) == 0 {
+			return gone, nil
+		}
+		for _, done := range others {
+			<-done
 		}
 	}
-	return gone, nil
 }
 
-// mkdir makes those directories of the way that are not known as durable, and
-// returns them from the root down.
-func (d *dirs) mkdir(root, dir string) (made []string, gone uint64, err error) {
+// mkdir makes those directories of the way that are not known as durable. made
+// are the caller's to sync and to finish, from the root down, others are about to
+// be finished by others.
+func (d *dirs) mkdir(root, dir string) (made []string, others []chan struct{}, gone uint64, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	way := []string{root}
 	if dir != root {
 		rest, err := filepath.Rel(root, dir)
 		if err != nil {
-			return nil, 0, err
+			return nil, nil, 0, err
 		}
 		at := root
 		for e := range strings.SplitSeq(rest, string(filepath.Separator)) {
@@ -66,12 +69,31 @@ func (d *dirs) mkdir(root, dir string) (made []string, gone uint64, err error) {
 		if _, ok := d.durable[p]; ok {
 			continue
 		}
-		if err := d.fs.Mkdir(p); err != nil {
-			return nil, 0, err
+		if done := d.making[p]; done != nil {
+			others = append(others, done)
+			continue
 		}
+		if err := d.fs.Mkdir(p); err != nil {
+			return made, nil, 0, err
+		}
+		d.making[p] = make(chan struct{})
 		made = append(made, p)
 	}
-	return made, d.gone, nil
+	return made, others, d.gone, nil
+}
+
+// finish ends what mkdir began. The directories are durable when they were synced
+// and none can have gone since: another of that name may stand there by now.
+func (d *dirs) finish(made []string, gone uint64, synced bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, p := range made {
+		if synced && d.gone == gone {
+			d.durable[p] = struct{}{}
+		}
+		close(d.making[p])
+		delete(d.making, p)
+	}
 }
 
 func (d *dirs) known(dir string) (gone uint64, ok bool) {

@@ -41,7 +41,7 @@ func New(fsys disk.FS, root string) *Store {
 	return &Store{
 		fs:   fsys,
 		root: filepath.Clean(root),
-		dirs: dirs{fs: fsys, durable: map[string]struct{}{}},
+		dirs: dirs{fs: fsys, durable: map[string]struct{}{}, making: map[string]chan struct{}{}},
 		seed: maphash.MakeSeed(),
 	}
 }
