@@ -131,7 +131,7 @@ func (l *Local) stages(ctx context.Context) (err error) {
 		return err
 	}
 	l.Lines = raw.NewReader(l.Store, nil)
-	l.sweeper = raw.NewSweeper(l.Ledger, l.Store, sweepGrace, l.Clock)
+	l.sweeper = raw.NewSweeper(l.Ledger, l.Store, l.Clock)
 	journal, err := l.Ledger.Journal(ctx)
 	if err != nil {
 		return err

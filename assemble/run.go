@@ -4,16 +4,36 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 )
 
+// lastSweep bounds how long Run goes on for the raw files that nobody needs.
+const lastSweep = 10 * time.Second
+
 // Run works until the context ends or a stage cannot go on: ingest on every
-// shard, curate, and upkeep. What was taken is committed before it returns.
+// shard, curate, and upkeep. What was taken is committed before it returns, and
+// then the raw files on disk are those that count.
 func (l *Local) Run(ctx context.Context) error {
 	if err := l.warnMoved(ctx); err != nil {
 		return err
 	}
+	if err := l.sweepStill(ctx, sweepGrace); err != nil && ctx.Err() == nil {
+		l.Log.Warn("cannot delete what a killed process left; the files do no harm here", "error", err)
+	}
+	if err := l.run(ctx); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastSweep)
+	defer cancel()
+	if err := l.sweepStill(ctx, 0); err != nil {
+		l.Log.Warn("cannot delete raw files that were merged; the next run will", "error", err)
+	}
+	return nil
+}
+
+func (l *Local) run(ctx context.Context) error {
 	workers, err := l.Workers(ctx)
 	if err != nil {
 		return err

@@ -73,7 +73,7 @@ func TestTheClockMayJumpAndCyclesMayBeSlow(t *testing.T) {
 	now := instant(created + 100)
 	l := openedWith(t, t.TempDir(), &now, func(c *config.Config) { c.Stream.Shards, c.Curate.KeepSnapshots = 1, time.Minute })
 	defer closed(t, l)
-	l.sweeper = raw.NewSweeper(l.Ledger, l.Store, sweepGrace, l.Clock)
+	l.sweeper = raw.NewSweeper(l.Ledger, l.Store, l.Clock)
 
 	const jump = 3 * time.Hour
 	looked := map[string]int{}

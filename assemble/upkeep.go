@@ -193,9 +193,7 @@ func (l *Local) Tidy(ctx context.Context) error {
 			return err
 		}
 	}
-	swept, err := l.sweeper.Sweep(ctx, raw.Root, quarantine.Root)
-	l.note(func(u *Upkeep) { u.SweptFiles += swept })
-	if err != nil {
+	if err := l.sweep(ctx, sweepGrace, nil); err != nil {
 		return err
 	}
 	for _, root := range []lake.Key{raw.Root, quarantine.Root, "tables/"} {
@@ -206,6 +204,33 @@ func (l *Local) Tidy(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+func (l *Local) sweep(ctx context.Context, grace time.Duration, ended raw.Again) error {
+	swept, err := l.sweeper.Sweep(ctx, grace, ended, raw.Root, quarantine.Root)
+	l.note(func(u *Upkeep) { u.SweptFiles += swept })
+	return err
+}
+
+// sweepStill sweeps while no event is taken in. What a killed process wrote and
+// did not commit goes, so that whoever reads raw files with other tools counts
+// no event twice: it is written anew from the stream. With a grace of 0 merged
+// files go too. While something reads what it listed before, or makes files that
+// no commit names yet, nothing is deleted.
+func (l *Local) sweepStill(ctx context.Context, grace time.Duration) error {
+	if !l.upkeep.mu.TryLock() {
+		return nil
+	}
+	defer l.upkeep.mu.Unlock()
+	if !l.upkeep.readers.TryLock() {
+		return nil
+	}
+	defer l.upkeep.readers.Unlock()
+	shards, err := l.Stream.Shards(ctx)
+	if err != nil {
+		return err
+	}
+	return l.sweep(ctx, grace, raw.InStream(shards))
 }
 
 // tablePatience is how long Tidy waits for a table that is being written.

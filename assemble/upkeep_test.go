@@ -17,7 +17,7 @@ import (
 func taken(t *testing.T, now *lake.Instant) (l *Local, unused lake.Key) {
 	t.Helper()
 	l = opened(t, now)
-	l.sweeper = raw.NewSweeper(l.Ledger, l.Store, sweepGrace, l.Clock)
+	l.sweeper = raw.NewSweeper(l.Ledger, l.Store, l.Clock)
 	sent(t, l, *now, `{"event_uuid":"1","event_name":"account:opened","created_at":1772359200}`)
 	workers, err := l.Workers(t.Context())
 	if err != nil {

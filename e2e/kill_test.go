@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"database/sql"
 	"encoding/csv"
 	"fmt"
 	"io"
@@ -88,6 +89,18 @@ func TestKillsUnderLoadLoseAndDoubleNothing(t *testing.T) {
 	}
 	if len(c.acked) == 0 {
 		t.Fatal("nothing was acknowledged: the test proves nothing")
+	}
+	db, err := sql.Open("duckdb", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	var lines, ids int
+	if err := db.QueryRowContext(t.Context(), "select count(*), count(distinct event_id) from "+rawFiles(s.data, "'source': 'varchar'")).Scan(&lines, &ids); err != nil {
+		t.Fatal(err)
+	}
+	if lines != len(rows) || ids != len(rows) {
+		t.Errorf("another program finds %d lines and %d ids in the raw files of the stopped lake, the table has %d rows", lines, ids, len(rows))
 	}
 }
 

@@ -76,9 +76,9 @@ func TestTypesThatOnlyCaseTellsApartKeepTheirFiles(t *testing.T) {
 		}
 		flush(span, span+1)
 	}
-	sweeper := raw.NewSweeper(ledger, s, 0, lake.SystemClock)
+	sweeper := raw.NewSweeper(ledger, s, lake.SystemClock)
 	for range 2 {
-		if n, err := sweeper.Sweep(t.Context(), raw.Root); err != nil || n > 0 {
+		if n, err := sweeper.Sweep(t.Context(), 0, nil, raw.Root); err != nil || n > 0 {
 			t.Errorf("%d objects swept, %v", n, err)
 		}
 	}

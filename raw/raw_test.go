@@ -275,9 +275,9 @@ func TestSweepDeletesWhatNoCommitNamesAfterTheGrace(t *testing.T) {
 		}
 	}
 	now := received
-	s := raw.NewSweeper(k.ledger, k.store, time.Minute, func() lake.Instant { return now })
+	s := raw.NewSweeper(k.ledger, k.store, func() lake.Instant { return now })
 	for i, want := range []int{0, 0, 1, 0} {
-		if n, err := s.Sweep(t.Context(), raw.Root); err != nil || n != want {
+		if n, err := s.Sweep(t.Context(), time.Minute, nil, raw.Root); err != nil || n != want {
 			t.Errorf("sweep %d deleted %d, %v", i, n, err)
 		}
 		now = now.Add(31 * time.Second)
@@ -292,6 +292,42 @@ func TestSweepDeletesWhatNoCommitNamesAfterTheGrace(t *testing.T) {
 				t.Error(err)
 			}
 		}
+	}
+}
+
+// What a killed process wrote and did not commit goes when the stream has its
+// records and nothing is taken in; else it may be all that there is of them.
+func TestSweepDeletesWhatAKilledProcessLeft(t *testing.T) {
+	k := newKit(t)
+	kept := k.write(t, 0, 5)
+	left := lake.Key("raw/event_type=a/event_subtype=b/year=2026/month=01/day=01/part-shard-000-000000000005-000000000009.ndjson.gz")
+	if _, err := k.gzip.Create(t.Context(), left, []byte("x\n")); err != nil {
+		t.Fatal(err)
+	}
+	s := raw.NewSweeper(k.ledger, k.store, lake.SystemClock)
+	for _, c := range []struct {
+		name   string
+		shards []lake.Shard
+		want   int
+	}{
+		{"another shard", []lake.Shard{{ID: "shard-001", Last: lake.Pos(9)}}, 0},
+		{"a stream that ends before", []lake.Shard{{ID: "shard-000", Last: lake.Pos(8)}}, 0},
+		{"a stream that was trimmed", []lake.Shard{{ID: "shard-000", Trimmed: lake.Pos(6), Last: lake.Pos(12)}}, 0},
+		{"a stream that has the records", []lake.Shard{{ID: "shard-000", Trimmed: lake.Pos(5), Last: lake.Pos(9)}}, 1},
+	} {
+		if n, err := s.Sweep(t.Context(), time.Hour, raw.InStream(c.shards), raw.Root); err != nil || n != c.want {
+			t.Errorf("%s: %d deleted, %v; want %d", c.name, n, err, c.want)
+		}
+	}
+	if _, err := k.store.Open(t.Context(), left); !errors.Is(err, lake.ErrNotFound) {
+		t.Errorf("%s: %v", left, err)
+	}
+	o, err := k.store.Open(t.Context(), kept.Key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := o.Close(); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -3,6 +3,7 @@ package raw
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,20 +15,22 @@ import (
 type Sweeper struct {
 	ledger lake.Ledger
 	store  lake.Store
-	grace  time.Duration
 	clock  lake.Clock
 	unused map[lake.Key]lake.Instant // when it was first found unused
 }
 
-// NewSweeper returns a sweeper. An object goes once it was found unused and
-// again so at least grace later: whoever began to read it has finished.
-func NewSweeper(ledger lake.Ledger, store lake.Store, grace time.Duration, clock lake.Clock) *Sweeper {
-	return &Sweeper{ledger, store, grace, clock, map[lake.Key]lake.Instant{}}
+// NewSweeper returns a sweeper.
+func NewSweeper(ledger lake.Ledger, store lake.Store, clock lake.Clock) *Sweeper {
+	return &Sweeper{ledger, store, clock, map[lake.Key]lake.Instant{}}
 }
 
-// Sweep looks once and returns the number of objects deleted. Objects of a
-// span that is not committed yet are left alone: they may become data.
-func (s *Sweeper) Sweep(ctx context.Context, roots ...lake.Key) (deleted int, err error) {
+// Sweep looks once and returns the number of objects deleted. An object goes
+// once it was found unused and again so at least grace later: whoever began to
+// read it has finished. Objects of a span that is not committed yet may become
+// data, so they are left alone while events are taken in; then ended is nil.
+// While nothing is, they are what a killed process left, and ended says which
+// shards give the records up to that position again: their objects go at once.
+func (s *Sweeper) Sweep(ctx context.Context, grace time.Duration, ended Again, roots ...lake.Key) (deleted int, err error) {
 	found := map[lake.Key]lake.Instant{}
 	var candidates []lake.Key
 	for _, root := range roots {
@@ -51,16 +54,22 @@ func (s *Sweeper) Sweep(ctx context.Context, roots ...lake.Key) (deleted int, er
 	positions, now := journal.Positions(), s.clock()
 	for _, key := range candidates {
 		shard, to, ok := spanOf(key)
-		if live[folded(key)] || !ok || to.After(positions[shard]) {
+		if live[folded(key)] || !ok {
 			continue
 		}
-		since, known := s.unused[key]
-		if !known {
-			since = now
-		}
-		if now.Sub(since) < s.grace {
-			found[key] = since
-			continue
+		if at := positions[shard]; to.After(at) {
+			if ended == nil || !ended(shard, at, to) {
+				continue
+			}
+		} else {
+			since, known := s.unused[key]
+			if !known {
+				since = now
+			}
+			if now.Sub(since) < grace {
+				found[key] = since
+				continue
+			}
 		}
 		if err := s.store.Delete(ctx, key); err != nil {
 			return deleted, fmt.Errorf("sweep: %w", err)
@@ -69,6 +78,19 @@ func (s *Sweeper) Sweep(ctx context.Context, roots ...lake.Key) (deleted int, er
 	}
 	s.unused = found
 	return deleted, nil
+}
+
+// Again reports whether a shard gives the records behind the committed position
+// up to another one again.
+type Again func(shard lake.ShardID, committed, to lake.Position) bool
+
+// InStream is Again for a stream with these shards.
+func InStream(shards []lake.Shard) Again {
+	return func(shard lake.ShardID, committed, to lake.Position) bool {
+		return slices.ContainsFunc(shards, func(s lake.Shard) bool {
+			return s.ID == shard && !s.Trimmed.After(committed) && !to.After(s.Last)
+		})
+	}
 }
 
 // folded is what a key has in common with those that a file system may list it

@@ -10,6 +10,8 @@ import (
 	"github.com/eventlake/lake"
 	"github.com/eventlake/lake/audit"
 	"github.com/eventlake/lake/curate"
+	"github.com/eventlake/lake/quarantine"
+	"github.com/eventlake/lake/raw"
 )
 
 // check asserts the promise: what the client saw acknowledged is in the tables
@@ -44,7 +46,39 @@ func (l *life) check(ctx context.Context, want map[lake.ID]bool) error {
 			return fmt.Errorf("event %s is in the tables and was never valid", id)
 		}
 	}
-	return l.audit(ctx)
+	return errors.Join(l.audit(ctx), l.checkRaw(ctx))
+}
+
+// checkRaw demands that raw files are those that the ledger names once unused
+// ones are swept: whoever reads them with another tool counts each event once.
+func (l *life) checkRaw(ctx context.Context) error {
+	if err := l.sweepRaw(ctx); err != nil {
+		return err
+	}
+	journal, err := l.raw.Journal(ctx)
+	if err != nil {
+		return err
+	}
+	named := map[lake.Key]bool{}
+	for f := range journal.Files("") {
+		named[f.Key] = true
+	}
+	var all []error
+	for _, root := range []lake.Key{raw.Root, quarantine.Root} {
+		for info, err := range l.store.List(ctx, root) {
+			if err != nil {
+				return err
+			}
+			if !named[info.Key] {
+				all = append(all, fmt.Errorf("%s is there and no commit names it", info.Key))
+			}
+			delete(named, info.Key)
+		}
+	}
+	for key := range named {
+		all = append(all, fmt.Errorf("%s is named and not there", key))
+	}
+	return errors.Join(all...)
 }
 
 func (l *life) audit(ctx context.Context) error {

@@ -110,7 +110,17 @@ func (l *life) merge(ctx context.Context) error {
 	if _, err := raw.Merge(ctx, l.ledger, l.store, curated, raw.MergeOptions{Files: 2}); err != nil {
 		return err
 	}
-	_, err = raw.NewSweeper(l.ledger, l.store, 0, l.w.clock).Sweep(ctx, raw.Root, quarantine.Root)
+	return l.sweepRaw(ctx)
+}
+
+// sweepRaw deletes what no commit names, also what the last life left: nothing is
+// taken in meanwhile.
+func (l *life) sweepRaw(ctx context.Context) error {
+	shards, err := l.stream.Shards(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = raw.NewSweeper(l.ledger, l.store, l.w.clock).Sweep(ctx, 0, raw.InStream(shards), raw.Root, quarantine.Root)
 	return err
 }
 

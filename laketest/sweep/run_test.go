@@ -80,6 +80,9 @@ func (w *world) begin(ctx context.Context, g *fault.Gate, todo []step) (*life, [
 	if err != nil {
 		return l, todo, fmt.Errorf("start: %w", err)
 	}
+	if err := l.sweepRaw(ctx); err != nil && l.gate.Dead() {
+		return l, todo, fmt.Errorf("sweep what the last life left: %w", err)
+	}
 	todo, err = l.play(ctx, todo)
 	return l, todo, err
 }
