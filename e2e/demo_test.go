@@ -10,7 +10,7 @@ import (
 // TestTheDemoDoesWhatItSays, and what it says to try next works.
 func TestTheDemoDoesWhatItSays(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "demo")
-	out := must(t, "demo", "--events", "20000", "--dir", dir)
+	out := must(t, "demo", "--events", "20000", "--data", dir)
 	for _, want := range []string{"SQL and the generator agree", "everything balances"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("%q is not said:\n%s", want, out)
@@ -36,8 +36,8 @@ func TestTheDemoDoesWhatItSays(t *testing.T) {
 	if tried != 5 {
 		t.Errorf("%d commands to try in\n%s", tried, next)
 	}
-	must(t, "demo", "--events", "1000", "--dir", dir) // an old demo goes
-	if _, errs, exit := run(t, "demo", "--dir", filepath.Dir(dir)); exit != 1 || !strings.Contains(errs, "not a demo's directory") {
+	must(t, "demo", "--events", "1000", "--data", dir) // an old demo goes
+	if _, errs, exit := run(t, "demo", "--data", filepath.Dir(dir)); exit != 1 || !strings.Contains(errs, "not a demo's directory") {
 		t.Errorf("a directory that is no demo's: exit %d\n%s", exit, errs)
 	}
 }

@@ -30,17 +30,21 @@ sources:
 `
 
 func newDemo(a *app) *cobra.Command {
-	d := &demo{app: a}
+	d := &demo{app: a, dir: "demo-data"}
 	c := &cobra.Command{
 		Use: "demo", Short: "See it work: real and generated events, two kills, SQL, the proof",
-		Long: `Start a lake in ./demo-data (an old one there is removed), send it 800 real events of GitHub's timeline and
+		Long: `Start a lake in ./demo-data, or where --data says (an old demo there is removed), send it 800 real events of GitHub's timeline and
 a million generated ones with duplicates, late and broken events over HTTP, kill it with SIGKILL twice on the
 way, and compare what SQL answers with what was generated. Takes a minute or two.`,
-		Example: "  lake demo\n  lake demo --events 100000 --dir /tmp/demo",
+		Example: "  lake demo\n  lake demo --events 100000 --data /tmp/demo",
 		Args:    cobra.NoArgs,
-		RunE:    func(c *cobra.Command, _ []string) error { return d.run(c.Context()) },
+		RunE: func(c *cobra.Command, _ []string) error {
+			if data := c.Flags().Lookup("data"); data.Changed {
+				d.dir = data.Value.String()
+			}
+			return d.run(c.Context())
+		},
 	}
-	c.Flags().StringVar(&d.dir, "dir", "demo-data", "directory of the demo's lake")
 	c.Flags().IntVar(&d.events, "events", 1_000_000, "generated events")
 	return c
 }
@@ -103,10 +107,10 @@ func (d *demo) prepare() error {
 			return err
 		}
 	case err == nil || !errors.Is(err, os.ErrNotExist):
-		return lake.Errorf(lake.ErrExists, "name another with --dir", "%s is not a demo's directory (%v)", d.dir, err)
+		return lake.Errorf(lake.ErrExists, "name another with --data", "%s is not a demo's directory (%v)", d.dir, err)
 	default:
 		if entries, err := os.ReadDir(d.dir); err == nil && len(entries) > 0 {
-			return lake.Errorf(lake.ErrExists, "name another with --dir", "%s is not empty and not a demo's directory", d.dir)
+			return lake.Errorf(lake.ErrExists, "name another with --data", "%s is not empty and not a demo's directory", d.dir)
 		}
 	}
 	if err := os.MkdirAll(d.dir, 0o755); err != nil {
