@@ -18,7 +18,8 @@ import (
 const tracesKept = 64
 
 // upkeep writes a checkpoint when one is due, and removes what it replaces. A
-// failure fails no commit: the next commit tries again.
+// failure fails no commit: the next commit tries again. When none has worked for
+// a minute it is logged as an error: the log grows for as long.
 func (l *Ledger) upkeep(ctx context.Context, sh *shard) {
 	if sh.head.commits-sh.head.checkpoint < uint64(l.options.Checkpoint) {
 		return
@@ -27,10 +28,13 @@ func (l *Ledger) upkeep(ctx context.Context, sh *shard) {
 	if err == nil {
 		err = l.trim(ctx, sh.id, sh.head.checkpoint)
 	}
-	if err != nil {
-		sh.known = false
-		l.options.Logger.Warn("checkpoint of the ledger failed; the next commit tries again", "shard", sh.id, "error", err)
+	if err == nil {
+		sh.failing.Worked()
+		return
 	}
+	sh.known = false
+	l.options.Logger.Log(ctx, sh.failing.Failed(), "checkpoint of the ledger failed; the next commit tries again", "shard", sh.id,
+		"error", err, "hint", lake.Hint(err))
 }
 
 // checkpoint folds all commits up to the head into one item.

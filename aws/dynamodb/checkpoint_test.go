@@ -1,11 +1,14 @@
 package dynamodb_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	sdk "github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -108,6 +111,66 @@ func TestACheckpointThatFailsFailsNoCommit(t *testing.T) {
 		t.Fatalf("%d failures, %d checkpoints", failures, count(db, "checkpoint#"))
 	}
 	holds(t, dynamodb.New(db, o), 8)
+}
+
+// TestACheckpointThatFailsForLongIsAnError: alarms look for errors, and until it
+// works the log grows.
+func TestACheckpointThatFailsForLongIsAnError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := &levels{Handler: slog.DiscardHandler}
+		o := dynamodb.Options{Checkpoint: 5, Retry: atOnce(), Logger: slog.New(log)}
+		db := fake(o)
+		denied := true
+		db.Fault = func(op string, w awsfake.When) error {
+			if op == "PutItem" && w == awsfake.Before && denied {
+				return awsfake.Says("AccessDeniedException", "not this role")
+			}
+			return nil
+		}
+		l := dynamodb.New(db, o)
+		n := uint64(0)
+		commits := func(count int) string {
+			log.said = nil
+			for range count {
+				n++
+				commit(t, l, step(n))
+				time.Sleep(30 * time.Second)
+			}
+			return fmt.Sprint(log.said)
+		}
+		if got := commits(8); got != "[WARN WARN ERROR ERROR]" {
+			t.Errorf("while it fails: %s", got)
+		}
+		denied = false
+		if got := commits(5); got != "[]" || count(db, "checkpoint#") != 1 {
+			t.Errorf("when it works: %s, %d checkpoints", got, count(db, "checkpoint#"))
+		}
+		denied = true
+		if got := commits(4); !strings.HasPrefix(got, "[WARN") {
+			t.Errorf("when it fails again: %s", got)
+		}
+		if !log.hinted {
+			t.Error("no hint")
+		}
+	})
+}
+
+// levels is a log that keeps the levels of its lines.
+type levels struct {
+	slog.Handler
+	said   []slog.Level
+	hinted bool
+}
+
+func (l *levels) Enabled(context.Context, slog.Level) bool { return true }
+
+func (l *levels) Handle(_ context.Context, r slog.Record) error {
+	l.said = append(l.said, r.Level)
+	r.Attrs(func(a slog.Attr) bool {
+		l.hinted = l.hinted || a.Key == "hint" && a.Value.String() != ""
+		return true
+	})
+	return nil
 }
 
 // TestACheckpointDoesNotUndoACommit that somebody makes while it is written.

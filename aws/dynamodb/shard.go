@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/eventlake/lake"
+	"github.com/eventlake/lake/aws/awsapi"
 )
 
 // shard is what this process knows of one shard's log. Its fields belong to
@@ -16,6 +17,8 @@ type shard struct {
 	head  head
 	known bool   // head was read, or written, by this process
 	state *state // nil until somebody needs it; may be behind the log
+	// failing is about checkpoints.
+	failing awsapi.Failing
 }
 
 // locked returns the shard for this caller alone, until release.

@@ -136,7 +136,7 @@ func (m *Manager) end(ctx context.Context, h *held) {
 		return
 	}
 	if err := m.release(ctx, h.lease); err != nil {
-		m.warn(ctx, err)
+		m.looked(ctx, err)
 	}
 }
 

@@ -23,6 +23,7 @@ type Manager struct {
 	// Only Run's goroutine touches these.
 	seen     map[lake.ShardID]sighting
 	holdoffs map[lake.ShardID]holdoff
+	failing  awsapi.Failing
 	ended    chan *held
 	over     chan struct{} // closed when Run returns: nobody receives from ended any more
 
@@ -73,14 +74,15 @@ func (m *Manager) Held() []lake.ShardID {
 // and gives the leases back, and returns nil. It returns an error only when the
 // first look at leases or shards fails for good, such as lake.ErrNotFound for a
 // table that does not exist, or when work does not end within Options.Drain;
-// other failures are logged and tried again. It can be called once.
+// other failures are logged and tried again, those that last for a minute as
+// errors. It can be called once.
 func (m *Manager) Run(ctx context.Context) error {
 	defer close(m.over)
-	if err := m.cycle(ctx); permanent(err) {
+	err := m.cycle(ctx)
+	if permanent(err) {
 		return fmt.Errorf("share the stream's shards: %w", errors.Join(err, m.shutdown(ctx)))
-	} else if err != nil {
-		m.warn(ctx, err)
 	}
+	m.looked(ctx, err)
 	tick := time.NewTicker(m.options.Renew)
 	defer tick.Stop()
 	for {
@@ -93,9 +95,7 @@ func (m *Manager) Run(ctx context.Context) error {
 			}
 		case <-tick.C:
 		}
-		if err := m.cycle(ctx); err != nil {
-			m.warn(ctx, err)
-		}
+		m.looked(ctx, m.cycle(ctx))
 	}
 }
 
@@ -103,9 +103,14 @@ func permanent(err error) bool {
 	return errors.Is(err, lake.ErrNotFound) || errors.Is(err, awsapi.ErrDenied) || errors.Is(err, lake.ErrInvalid) || errors.Is(err, lake.ErrCorrupt)
 }
 
-func (m *Manager) warn(ctx context.Context, err error) {
-	if ctx.Err() == nil {
-		m.options.Log.Warn("leases could not be looked after; trying again", "worker", m.options.Worker, "error", err, "hint", lake.Hint(err))
+// looked notes how looking after the leases went.
+func (m *Manager) looked(ctx context.Context, err error) {
+	switch {
+	case err == nil:
+		m.failing.Worked()
+	case ctx.Err() == nil:
+		m.options.Log.Log(ctx, m.failing.Failed(), "leases could not be looked after; trying again", "worker", m.options.Worker,
+			"error", err, "hint", lake.Hint(err))
 	}
 }
 
