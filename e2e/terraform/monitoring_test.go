@@ -57,14 +57,14 @@ type alarm struct {
 }
 
 // mocked is one run of tests/monitoring: every resource, by its type.
-type mocked map[string][]json.RawMessage
+type mocked map[string][]terraform.Resource
 
 // each reads the resources of a type, one after the other.
 func each[T any](t *testing.T, p mocked, kind string) (out []T) {
 	t.Helper()
-	for _, text := range p[kind] {
+	for _, r := range p[kind] {
 		var v T
-		if err := json.Unmarshal(text, &v); err != nil {
+		if err := json.Unmarshal(r.Values, &v); err != nil {
 			t.Fatalf("%s: %v", kind, err)
 		}
 		out = append(out, v)
@@ -86,8 +86,8 @@ func plans(t *testing.T) map[string]mocked {
 			Run  string `json:"@testrun"`
 			Plan *struct {
 				Resources []struct {
-					Mode, Type string
-					Change     struct {
+					terraform.Resource
+					Change struct {
 						After json.RawMessage `json:"after"`
 					} `json:"change"`
 				} `json:"resource_changes"`
@@ -99,7 +99,8 @@ func plans(t *testing.T) map[string]mocked {
 		p := mocked{}
 		for _, r := range said.Plan.Resources {
 			if r.Mode == "managed" {
-				p[r.Type] = append(p[r.Type], r.Change.After)
+				r.Values = r.Change.After
+				p[r.Type] = append(p[r.Type], r.Resource)
 			}
 		}
 		all[said.Run] = p
@@ -352,7 +353,7 @@ func emitted(t *testing.T) map[string]map[string]bool {
 func TestAlarmsAndGraphsReadMetricsThatExist(t *testing.T) {
 	t.Parallel()
 	written, runs := emitted(t), plans(t)
-	if len(runs) != 4 {
+	if len(runs) != 5 {
 		t.Fatalf("plans of %v", slices.Collect(maps.Keys(runs)))
 	}
 	for name, p := range runs {

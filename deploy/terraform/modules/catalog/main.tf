@@ -119,13 +119,14 @@ resource "aws_iam_role_policy" "crawler" {
         Action   = ["s3:ListBucket", "s3:GetBucketLocation"]
         Resource = [var.bucket_arn]
       },
+      # It deletes nothing: what is gone from the bucket is only logged (below).
       {
         Sid    = "Describe"
         Effect = "Allow"
         Action = [
-          "glue:GetDatabase", "glue:GetTable", "glue:GetTables", "glue:CreateTable", "glue:UpdateTable", "glue:DeleteTable",
+          "glue:GetDatabase", "glue:GetTable", "glue:GetTables", "glue:CreateTable", "glue:UpdateTable",
           "glue:GetPartition", "glue:GetPartitions", "glue:BatchGetPartition", "glue:BatchCreatePartition",
-          "glue:BatchUpdatePartition", "glue:BatchDeletePartition", "glue:CreatePartition", "glue:UpdatePartition",
+          "glue:BatchUpdatePartition", "glue:CreatePartition", "glue:UpdatePartition",
         ]
         Resource = [
           local.catalog_arn,
@@ -136,13 +137,13 @@ resource "aws_iam_role_policy" "crawler" {
       {
         Sid      = "Crawl"
         Effect   = "Allow"
-        Action   = ["glue:GetCrawler", "glue:GetClassifier", "glue:GetSecurityConfiguration"]
+        Action   = ["glue:GetCrawler", "glue:GetClassifier"]
         Resource = ["*"] # Glue knows no finer ones for these
       },
       {
         Sid      = "Log"
         Effect   = "Allow"
-        Action   = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents", "logs:AssociateKmsKey"]
+        Action   = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"]
         Resource = ["arn:${var.partition}:logs:${var.scope}:log-group:/aws-glue/crawlers*"]
       },
     ]
@@ -159,7 +160,7 @@ resource "aws_iam_role_policy" "crawler_key" {
     Statement = [{
       Sid      = "Key"
       Effect   = "Allow"
-      Action   = ["kms:Decrypt", "kms:GenerateDataKey"]
+      Action   = ["kms:Decrypt"] # it writes no object
       Resource = [var.key_arn]
     }]
   })

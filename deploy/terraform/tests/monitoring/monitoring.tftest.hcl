@@ -1,6 +1,6 @@
-# Plans in which all that alarms and graphs are made of is known, also what AWS
-# would say, for the test that looks at every one of them:
-# e2e/terraform/monitoring_test.go.
+# Plans in which all that alarms, graphs and policies are made of is known, also
+# what AWS would say, for the tests that look at every one of them:
+# e2e/terraform/monitoring_test.go and services_test.go.
 
 mock_provider "aws" {
   mock_data "aws_caller_identity" {
@@ -13,6 +13,11 @@ mock_provider "aws" {
     defaults = { names = ["us-east-1a", "us-east-1b"] }
   }
 
+  override_resource {
+    target          = module.key.aws_kms_key.this
+    override_during = plan
+    values          = { arn = "arn:aws:kms:us-east-1:123456789012:key/1", key_id = "1" }
+  }
   override_resource {
     target          = module.collect[0].aws_apigatewayv2_api.this
     override_during = plan
@@ -63,6 +68,14 @@ run "large" {
   variables {
     size   = "large"
     worker = { image = "123456789012.dkr.ecr.us-east-1.amazonaws.com/lake:1" }
+  }
+}
+
+run "large_from_another_registry" {
+  command = plan
+  variables {
+    size   = "large"
+    worker = { image = "registry.example.com/lake:1" }
   }
 }
 
