@@ -69,6 +69,12 @@ func handoff(cfg config.Config) int {
 	return min(max(least, (cfg.Stream.Shards+1)*int(cfg.Ingest.FlushSize)*5/4), most)
 }
 
+// MemoryOf is how many bytes the parts of a lake that is up may hold at most, by
+// their limits, without what DuckDB has in its own processes.
+func MemoryOf(cfg config.Config) int64 {
+	return int64(cfg.Limits.Memory) + int64(cfg.Claims.Memory) + int64(cfg.Curate.Memory) + int64(handoff(cfg))
+}
+
 // Open opens the data directory, making it when it is new. It fails with
 // lake.ErrLocked when another process has it open.
 func Open(ctx context.Context, cfg config.Config, log *slog.Logger) (_ *Local, err error) {

@@ -16,17 +16,20 @@ import (
 )
 
 // Row groups are merged as they are when they have that many rows in the mean
-// and make no more than that many in a file: then they are worth skipping by
-// their bounds, and opening the file costs little.
+// and make no more than that many in a file: then opening the file costs little.
+// In a large file, which stays as it is, they have to be large too: as many rows
+// as readers are given to skip or to read at a time elsewhere.
 const (
-	copiedRows   = 4096
+	copiedRows   = 4 << 10
+	largeRows    = 32 << 10
 	copiedGroups = 128
 )
 
 // merger makes larger files of those of one day: it copies their row groups as
 // they are, or writes their rows anew in the order of created_datetime. A row is
-// so sorted once, when the file that it comes to is large, and not at each step
-// on the way there.
+// so sorted once at most, when the file that it comes to is large, and not at
+// each step on the way there; rows that came so quickly that their row groups are
+// large and in good order already, only when that is asked for.
 type merger struct {
 	config  Config
 	table   lake.Table
@@ -99,18 +102,17 @@ func (m *merger) run(ctx context.Context) (err error) {
 	return nil
 }
 
-// small reports whether the files fit into memory and do not make a large one
-// yet.
-func (m *merger) small() bool {
-	return m.bytes <= min(m.config.Limits.FileBytes/2, m.config.Limits.Memory/4)
-}
-
+// asTheyAre reports whether row groups are copied.
 func (m *merger) asTheyAre() bool {
-	return !m.sorted && m.small() && len(m.sources) <= copiedGroups && m.total >= copiedRows*int64(len(m.sources))
+	least := int64(copiedRows)
+	if m.bytes > m.config.Limits.FileBytes/2 {
+		least = largeRows
+	}
+	return !m.sorted && len(m.sources) <= copiedGroups && m.total >= least*int64(len(m.sources))
 }
 
 // open checks a file before it is replaced: its size, every byte's checksum
-// and its rows. Small files are read once, into memory.
+// and its rows. Files that fit into memory are read once.
 func (m *merger) open(ctx context.Context, f lake.DataFile) error {
 	obj, err := m.config.Store.Open(ctx, f.Key)
 	if err != nil {
@@ -121,7 +123,7 @@ func (m *merger) open(ctx context.Context, f lake.DataFile) error {
 		return fmt.Errorf("%d bytes, the catalog says %d: %w", obj.Size(), f.Bytes, lake.ErrCorrupt)
 	}
 	var r io.ReaderAt = obj
-	if m.small() {
+	if m.bytes <= m.config.Limits.Memory/4 {
 		data := make([]byte, f.Bytes)
 		if _, err := io.ReadFull(io.NewSectionReader(obj, 0, f.Bytes), data); err != nil {
 			return err

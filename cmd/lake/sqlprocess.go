@@ -81,7 +81,7 @@ func newSQLProcess(a *app) *cobra.Command {
 			// What ends the lake's whole process group must not end the statements
 			// that it still answers: this process ends when its input does.
 			signal.Ignore(os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-			collectEarly(a.env)
+			collectEarly(a.env, 0)
 			return pool.Serve(context.WithoutCancel(c.Context()), a.in, a.out, a.answerer)
 		},
 	}
