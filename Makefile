@@ -31,9 +31,11 @@ STATE  ?=
 TF     := terraform -chdir=deploy/terraform
 
 # Packages in which goroutines share state; the race detector costs five to ten
-# times the time, so the rest runs without it.
+# times the time, so the rest runs without it. aws/dynamodb and aws/s3 would take
+# three and two minutes, mostly for sweeps of faults.
 RACE := ./admin/... ./client/... ./collect/... ./ingest/... ./query/... ./raw/... ./serve/... \
-        ./local/keys/... ./local/store/... ./local/stream/... ./local/ledger/... ./assemble/...
+        ./local/keys/... ./local/store/... ./local/stream/... ./local/ledger/... ./assemble/... \
+        ./aws/firehose/... ./aws/kinesis/... ./lambda/...
 
 .PHONY: help build test check lint format unit race e2e e2e-aws lambdas emulators aws-local aws-demo demo bench bench-aws soak fuzz docs clean versitygw package deploy undeploy terraform
 
