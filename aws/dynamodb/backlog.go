@@ -14,7 +14,8 @@ import (
 
 const curatedPartition = "curated"
 
-// Pending implements lake.Backlog.
+// Pending implements lake.Backlog. It reads the parts of the ledger that have
+// files beyond the mark, and no others.
 func (l *Ledger) Pending(ctx context.Context) ([]lake.File, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -23,7 +24,7 @@ func (l *Ledger) Pending(ctx context.Context) ([]lake.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("pending files: %w", err)
 	}
-	j, err := l.view(ctx)
+	j, err := l.view(ctx, func(shard lake.ShardID, p *part) bool { return p.foreign || p.to.After(marks[shard]) })
 	if err != nil {
 		return nil, fmt.Errorf("pending files: %w", err)
 	}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"io"
 	"sync"
 
@@ -27,7 +26,7 @@ const (
 	objectRoot = "ledger/"
 )
 
-// magic begins every zstd frame and no JSON.
+// magic begins every zstd frame, and nothing that is compressed so.
 var magic = []byte{0x28, 0xb5, 0x2f, 0xfd}
 
 // blobs keeps contents, small ones in the item that needs them and large ones
@@ -61,12 +60,9 @@ func (b *blobs) inItem() *blobs { return &blobs{inline: maxInline, zstd: b.zstd}
 // object that has it from now on. Objects are named for their content, so a
 // repeat finds its object there.
 func (b *blobs) put(ctx context.Context, i item, name string, content []byte) error {
-	if len(content) >= compressFrom {
-		z, err := b.zstd()
-		if err != nil {
-			return err
-		}
-		content = z.EncodeAll(content, nil)
+	content, err := b.compressed(content)
+	if err != nil {
+		return err
 	}
 	if len(content) <= b.inline {
 		i["b"] = &types.AttributeValueMemberB{Value: content}
@@ -76,16 +72,44 @@ func (b *blobs) put(ctx context.Context, i item, name string, content []byte) er
 		return lake.Errorf(lake.ErrLimit, "give the ledger a store for large contents, or commit fewer files at once",
 			"%s has %d bytes, more than an item takes", name, len(content))
 	}
-	key := lake.Key(fmt.Sprintf("%s%s-%08x", objectRoot, name, crc32.Checksum(content, crc32.MakeTable(crc32.Castagnoli))))
+	key, err := b.create(ctx, name, content)
+	if err != nil {
+		return err
+	}
+	i["o"] = text(string(key))
+	return nil
+}
+
+func (b *blobs) compressed(content []byte) ([]byte, error) {
+	if len(content) < compressFrom {
+		return content, nil
+	}
+	z, err := b.zstd()
+	if err != nil {
+		return nil, err
+	}
+	return z.EncodeAll(content, nil), nil
+}
+
+// keep makes an object of a content, whatever its size.
+func (b *blobs) keep(ctx context.Context, name string, content []byte) (lake.Key, error) {
+	content, err := b.compressed(content)
+	if err != nil {
+		return "", err
+	}
+	return b.create(ctx, name, content)
+}
+
+func (b *blobs) create(ctx context.Context, name string, content []byte) (lake.Key, error) {
+	key := lake.Key(fmt.Sprintf("%s%s-%08x", objectRoot, name, checksum(content)))
 	_, err := b.store.Create(ctx, key, func(w io.Writer) error {
 		_, err := w.Write(content)
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("write %s: %w", key, err)
+		return "", fmt.Errorf("write %s: %w", key, err)
 	}
-	i["o"] = text(string(key))
-	return nil
+	return key, nil
 }
 
 // get returns the content that an item has or names. ErrNotFound when the
@@ -97,14 +121,24 @@ func (b *blobs) get(ctx context.Context, i item) ([]byte, error) {
 		return nil, f.err
 	}
 	if key != "" {
-		if b.store == nil {
-			return nil, lake.Errorf(lake.ErrInvalid, "give the ledger the store that it was written with", "content in object %s", key)
-		}
-		var err error
-		if content, err = b.read(ctx, key); err != nil {
-			return nil, fmt.Errorf("read %s: %w", key, err)
-		}
+		return b.open(ctx, key)
 	}
+	return b.plain(content)
+}
+
+// open returns the content of an object; ErrNotFound when it is gone.
+func (b *blobs) open(ctx context.Context, key lake.Key) ([]byte, error) {
+	if b.store == nil {
+		return nil, lake.Errorf(lake.ErrInvalid, "give the ledger the store that it was written with", "content in object %s", key)
+	}
+	content, err := b.read(ctx, key)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", key, err)
+	}
+	return b.plain(content)
+}
+
+func (b *blobs) plain(content []byte) ([]byte, error) {
 	if !bytes.HasPrefix(content, magic) {
 		return content, nil
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -26,7 +27,7 @@ func (l *Ledger) upkeep(ctx context.Context, sh *shard) {
 	}
 	err := l.checkpoint(ctx, sh)
 	if err == nil {
-		err = l.trim(ctx, sh.id, sh.head.checkpoint)
+		err = l.trim(ctx, sh)
 	}
 	if err == nil {
 		sh.failing.Worked()
@@ -37,19 +38,27 @@ func (l *Ledger) upkeep(ctx context.Context, sh *shard) {
 		"error", err, "hint", lake.Hint(err))
 }
 
-// checkpoint folds all commits up to the head into one item.
+// checkpoint folds all commits up to the head into one item. Files that are many
+// enough are parts with an object each, which later checkpoints name again.
 func (l *Ledger) checkpoint(ctx context.Context, sh *shard) error {
-	if err := l.load(ctx, sh, sh.head); err != nil {
+	if sh.state != nil && sh.state.base != sh.head.checkpoint {
+		sh.state = nil // objects of another checkpoint may be removed by now
+	}
+	if err := l.load(ctx, sh, sh.head, nil); err != nil {
 		return err
 	}
-	if sh.state.commits != sh.head.commits {
+	if sh.state.commits != sh.head.commits || sh.state.base != sh.head.checkpoint {
 		return nil // somebody commits at this moment, and will do this too
 	}
 	s := *sh.state
 	if l.options.KeepBooks > 0 {
 		s.forget(l.options.KeepBooks)
 	}
-	content, err := encodeState(sh.id, &s)
+	s.pack(l.options.fullPart)
+	if err := l.keepParts(ctx, &s); err != nil {
+		return err
+	}
+	content, err := encodeState(&s)
 	if err != nil {
 		return err
 	}
@@ -74,8 +83,63 @@ func (l *Ledger) checkpoint(ctx context.Context, sh *shard) error {
 	return nil
 }
 
-// trim removes what a checkpoint has replaced.
-func (l *Ledger) trim(ctx context.Context, id lake.ShardID, checkpoint uint64) error {
+// pack joins neighbours that have no object, the tail too, to parts of full size.
+func (s *state) pack(full int) {
+	var parts []*part
+	k := newPacker(s.shard)
+	add := func(f *lake.File, committed lake.Instant) {
+		if k.add(f, committed); k.summary.files == full {
+			parts = append(parts, k.part())
+		}
+	}
+	cut := func() {
+		if p := k.part(); p != nil {
+			parts = append(parts, p)
+		}
+	}
+	for _, p := range s.parts {
+		if p.object != "" {
+			cut()
+			parts = append(parts, p)
+			continue
+		}
+		p.each(s.shard, func(u *unpacker) bool {
+			f := u.live()
+			add(&f.file, f.committed)
+			return true
+		})
+	}
+	for i := range s.tail {
+		add(&s.tail[i].file, s.tail[i].committed)
+	}
+	cut()
+	s.parts, s.tail = parts, nil
+}
+
+// keepParts makes objects of the parts that are full, and says which the
+// checkpoint names. Without a store all lie in the checkpoint.
+func (l *Ledger) keepParts(ctx context.Context, s *state) error {
+	s.base, s.objects = s.commits, nil
+	for i, p := range s.parts {
+		if p.object == "" && p.files >= l.options.fullPart && l.options.Store != nil {
+			kept := *p
+			var err error
+			if kept.object, err = l.blobs.keep(ctx, fmt.Sprintf("%s/%s-part", s.shard, ordinal(s.commits)), p.content); err != nil {
+				return err
+			}
+			s.parts[i], p = &kept, &kept
+		}
+		if p.object != "" {
+			s.objects = append(s.objects, p.object)
+		}
+	}
+	return nil
+}
+
+// trim removes what a checkpoint has replaced. Parts go that it does not name: no
+// later one can, as each names again only what the one before it did.
+func (l *Ledger) trim(ctx context.Context, sh *shard) error {
+	id, checkpoint := sh.id, sh.head.checkpoint
 	if checkpoint == 0 {
 		return nil
 	}
@@ -89,12 +153,16 @@ func (l *Ledger) trim(ctx context.Context, id lake.ShardID, checkpoint uint64) e
 	if l.options.Store == nil {
 		return nil
 	}
+	known := sh.state != nil && sh.state.base == checkpoint // what the checkpoint names
 	for info, err := range l.options.Store.List(ctx, lake.Key(objectRoot+string(id)+"/")) {
 		if err != nil {
 			return fmt.Errorf("list the ledger's objects: %w", err)
 		}
 		n, what, ok := parseObject(info.Key)
-		if !ok || what == "commit" && n > traces || what == "checkpoint" && n >= checkpoint {
+		switch {
+		case !ok, what == "commit" && n > traces, what == "checkpoint" && n >= checkpoint:
+			continue
+		case what == "part" && (!known || n > checkpoint || slices.Contains(sh.state.objects, info.Key)):
 			continue
 		}
 		if err := l.options.Store.Delete(ctx, info.Key); err != nil {
@@ -104,7 +172,7 @@ func (l *Ledger) trim(ctx context.Context, id lake.ShardID, checkpoint uint64) e
 	return nil
 }
 
-// parseObject reads the names that checkpoint and transaction give: number,
+// parseObject reads the names that checkpoints and transactions give: number,
 // what it is, checksum.
 func parseObject(key lake.Key) (n uint64, what string, ok bool) {
 	name := string(key[strings.LastIndexByte(string(key), '/')+1:])

@@ -84,6 +84,7 @@ func (l *Ledger) extend(ctx context.Context, sh *shard, r *record) error {
 	// used, so the usual commit needs to know nothing of the others.
 	files := len(r.remove) > 0 || r.span.Empty() && len(r.add) > 0
 	fresh := false
+	var gap error
 	for range extendTries {
 		if !fresh && (files || !sh.known || !r.span.Empty() && sh.head.position != r.span.After) {
 			if err := l.refresh(ctx, sh); err != nil {
@@ -94,14 +95,19 @@ func (l *Ledger) extend(ctx context.Context, sh *shard, r *record) error {
 			return fmt.Errorf("the shard is at %s: %w", sh.head.position, lake.ErrStale)
 		}
 		if files {
-			if err := l.load(ctx, sh, sh.head); err != nil {
+			if err := l.load(ctx, sh, sh.head, nil); err != nil {
 				return err
 			}
 			if sh.state.commits != sh.head.commits {
 				fresh = false
 				continue // somebody commits at this moment
 			}
-			if err := sh.state.check(r); err != nil {
+			err := sh.state.check(r, l.reader(ctx, sh))
+			if errors.Is(err, errGap) {
+				sh.state, fresh, gap = nil, false, err
+				continue // a checkpoint has replaced parts
+			}
+			if err != nil {
 				return err
 			}
 		}
@@ -110,6 +116,9 @@ func (l *Ledger) extend(ctx context.Context, sh *shard, r *record) error {
 			return err
 		}
 		fresh = true
+	}
+	if gap != nil {
+		return lake.Errorf(lake.ErrCorrupt, hintGap, "files of the log of %s are gone: %v", sh.id, gap)
 	}
 	return fmt.Errorf("others commit to the shard all the time: %w", lake.ErrStale)
 }

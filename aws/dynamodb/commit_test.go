@@ -252,7 +252,7 @@ func TestACommitWhoseTracesAreGoneIsUnknown(t *testing.T) {
 
 func TestACommitOfThousandsOfFilesGoesToTheStore(t *testing.T) {
 	c := lake.Commit{Shard: shard, Span: span(0, 1)}
-	for n := range uint64(20_000) {
+	for n := range uint64(100_000) {
 		f := file(n + 1)
 		f.CRC, f.MinTime = uint32(n*2654435761), lake.Instant(n*0x9e3779b97f4a7c15>>20)
 		c.Add = append(c.Add, f)

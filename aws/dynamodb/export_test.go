@@ -7,6 +7,12 @@ func Inline(o Options, bytes int) Options {
 	return o
 }
 
+// FullPart sets how many files a part has that is kept in an object.
+func FullPart(o Options, files int) Options {
+	o.fullPart = files
+	return o
+}
+
 var (
 	AppendPosition = appendPosition
 	Sortable       = sortable

@@ -14,12 +14,19 @@ import (
 )
 
 // journal is the states of all shards at one moment, by name.
-type journal []shardState
+type journal struct {
+	shards []shardState
+	wants  wants
+	keep   func(*lake.File) bool // nil: every file
+}
 
 type shardState struct {
 	id lake.ShardID
 	*state
 }
+
+// wants says which parts a journal has the files of.
+type wants func(lake.ShardID, *part) bool
 
 // Journal implements lake.Ledger. The first one reads what is live, further
 // ones what was committed since.
@@ -27,16 +34,32 @@ func (l *Ledger) Journal(ctx context.Context) (lake.Journal, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	j, err := l.view(ctx)
+	j, err := l.view(ctx, func(lake.ShardID, *part) bool { return true })
 	if err != nil {
 		return nil, fmt.Errorf("journal: %w", err)
 	}
 	return j, nil
 }
 
-// view reads the heads of all shards and brings each state up to its head.
-func (l *Ledger) view(ctx context.Context) (journal, error) {
-	var j journal
+// Between is a Journal that has only the files whose Received is in from..to, both
+// included, and reads little more. For files of other times it is as if they were
+// not there; all else is as in Journal.
+func (l *Ledger) Between(ctx context.Context, from, to lake.Instant) (lake.Journal, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	j, err := l.view(ctx, func(_ lake.ShardID, p *part) bool { return p.until >= from && p.from <= to })
+	if err != nil {
+		return nil, fmt.Errorf("journal of %s to %s: %w", from, to, err)
+	}
+	j.keep = func(f *lake.File) bool { return f.Received >= from && f.Received <= to }
+	return j, nil
+}
+
+// view reads the heads of all shards, brings each state up to its head, and reads
+// the parts that are wanted.
+func (l *Ledger) view(ctx context.Context, w wants) (*journal, error) {
+	j := &journal{wants: w}
 	var heads []head
 	for i, err := range l.query(ctx, scope{pk: headPartition}) {
 		if err != nil {
@@ -47,20 +70,21 @@ func (l *Ledger) view(ctx context.Context) (journal, error) {
 			return nil, err
 		}
 		f := fields{item: i}
-		j, heads = append(j, shardState{id: lake.ShardID(f.text("sk"))}), append(heads, h)
+		j.shards, heads = append(j.shards, shardState{id: lake.ShardID(f.text("sk"))}), append(heads, h)
 	}
 	const atOnce = 8
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(atOnce)
-	for n := range j {
+	for n := range j.shards {
 		group.Go(func() error {
-			sh, release, err := l.locked(ctx, j[n].id)
+			s := &j.shards[n]
+			sh, release, err := l.locked(ctx, s.id)
 			if err != nil {
 				return err
 			}
 			defer release()
-			err = l.load(ctx, sh, heads[n])
-			j[n].state = sh.state
+			err = l.load(ctx, sh, heads[n], func(p *part) bool { return w(s.id, p) })
+			s.state = sh.state
 			return err
 		})
 	}
@@ -68,9 +92,9 @@ func (l *Ledger) view(ctx context.Context) (journal, error) {
 }
 
 // Positions implements lake.Journal.
-func (j journal) Positions() map[lake.ShardID]lake.Position {
-	out := make(map[lake.ShardID]lake.Position, len(j))
-	for _, s := range j {
+func (j *journal) Positions() map[lake.ShardID]lake.Position {
+	out := make(map[lake.ShardID]lake.Position, len(j.shards))
+	for _, s := range j.shards {
 		if !s.position.IsZero() {
 			out[s.id] = s.position
 		}
@@ -79,7 +103,7 @@ func (j journal) Positions() map[lake.ShardID]lake.Position {
 }
 
 // Files implements lake.Journal.
-func (j journal) Files(kind lake.Kind) iter.Seq[lake.File] {
+func (j *journal) Files(kind lake.Kind) iter.Seq[lake.File] {
 	return func(yield func(lake.File) bool) {
 		for f := range j.all() {
 			if (kind == "" || f.Kind == kind) && !yield(*f) {
@@ -89,51 +113,36 @@ func (j journal) Files(kind lake.Kind) iter.Seq[lake.File] {
 	}
 }
 
-// all yields the live files of all shards by the time of their commit.
-func (j journal) all() iter.Seq[*lake.File] {
+// all yields the live files of all shards by the time of their commit. A file is
+// the caller's until it asks for the next one.
+func (j *journal) all() iter.Seq[*lake.File] {
 	return func(yield func(*lake.File) bool) {
 		var c cursors
-		for _, s := range j {
-			if len(s.files) > 0 {
-				c = append(c, s.files)
+		for _, s := range j.shards {
+			at := &cursor{shard: s.id, parts: s.parts, tail: s.tail, wants: j.wants}
+			if at.next() {
+				c = append(c, at)
 			}
 		}
 		heap.Init(&c)
 		for len(c) > 0 {
-			if !yield(&c[0][0].file) {
+			if f := &c[0].file; (j.keep == nil || j.keep(f)) && !yield(f) {
 				return
 			}
-			if c[0] = c[0][1:]; len(c[0]) == 0 {
-				heap.Pop(&c)
-			} else {
+			if c[0].next() {
 				heap.Fix(&c, 0)
+			} else {
+				heap.Pop(&c)
 			}
 		}
 	}
 }
 
-// cursors is a heap of what is left of the shards' files, each in order.
-type cursors [][]live
-
-func (c cursors) Len() int      { return len(c) }
-func (c cursors) Swap(i, j int) { c[i], c[j] = c[j], c[i] }
-func (c cursors) Push(any)      {} // cursors only end
-
-func (c cursors) Less(i, j int) bool {
-	a, b := &c[i][0], &c[j][0]
-	return cmp.Or(cmp.Compare(a.committed, b.committed), cmp.Compare(a.file.Shard, b.file.Shard)) < 0
-}
-
-func (c *cursors) Pop() any {
-	*c = (*c)[:len(*c)-1]
-	return nil
-}
-
 // Books implements lake.Journal: the books of hours that Options.KeepBooks
 // covers, by hour, source and type.
-func (j journal) Books() []lake.Tally {
+func (j *journal) Books() []lake.Tally {
 	sums := map[lake.Book]lake.Tally{}
-	for _, s := range j {
+	for _, s := range j.shards {
 		for _, hour := range s.books {
 			for b, t := range hour {
 				sum := sums[b]
@@ -156,9 +165,9 @@ func compareTallies(a, b lake.Tally) int {
 }
 
 // Names implements lake.Journal.
-func (j journal) Names() []lake.Name {
+func (j *journal) Names() []lake.Name {
 	var all []wireName
-	for _, s := range j {
+	for _, s := range j.shards {
 		all = append(all, s.names...)
 	}
 	slices.SortStableFunc(all, func(a, b wireName) int { return cmp.Compare(a.Time, b.Time) })

@@ -54,7 +54,8 @@ type Options struct {
 	// Logger gets what does not fail a call. Default: nowhere.
 	Logger *slog.Logger
 
-	inline int // contents up to so many bytes stay in their item when there is a Store
+	fullPart int // files from which a part gets an object of its own
+	inline   int // contents up to so many bytes stay in their item when there is a Store
 }
 
 const (
@@ -98,6 +99,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.inline == 0 {
 		o.inline = 32 << 10
+	}
+	if o.fullPart == 0 {
+		o.fullPart = fullPart
 	}
 	return o
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/eventlake/lake"
 	"github.com/eventlake/lake/aws/awsapi"
 )
@@ -51,13 +53,19 @@ func (l *Ledger) refresh(ctx context.Context, sh *shard) error {
 // they were folded and removed since the head was read.
 var errGap = errors.New("commits are folded")
 
+const hintGap = "restore the table to a point in time, or the last versions of objects under ledger/: some of the ledger are missing"
+
 // loadTries is how often a log is read that checkpoints run away from.
 const loadTries = 5
 
-// load brings the shard's state up to the head at least.
-func (l *Ledger) load(ctx context.Context, sh *shard, h head) error {
+// load brings the shard's state up to the head at least, and reads the parts that
+// are wanted; nil is none.
+func (l *Ledger) load(ctx context.Context, sh *shard, h head, wanted func(*part) bool) error {
 	for range loadTries {
 		err := l.follow(ctx, sh, h)
+		if err == nil {
+			err = l.readParts(ctx, sh, wanted)
+		}
 		if err == nil {
 			return nil
 		}
@@ -69,8 +77,7 @@ func (l *Ledger) load(ctx context.Context, sh *shard, h head) error {
 			return fmt.Errorf("read the log of %s: %w", sh.id, err)
 		}
 	}
-	return lake.Errorf(lake.ErrCorrupt, "restore the table to a point in time: items of the ledger are missing",
-		"the log of %s has a gap before commit %d", sh.id, h.commits)
+	return lake.Errorf(lake.ErrCorrupt, hintGap, "the log of %s has a gap before commit %d", sh.id, h.commits)
 }
 
 // follow reads the commits behind the state, or from the checkpoint on.
@@ -98,7 +105,7 @@ func (l *Ledger) follow(ctx context.Context, sh *shard, h head) error {
 		if err != nil {
 			return fmt.Errorf("commit %d: %w", s.commits+1, err)
 		}
-		if s, err = s.apply(r); err != nil {
+		if s, err = s.apply(r, l.reader(ctx, sh)); err != nil {
 			return err
 		}
 		sh.state = s
@@ -107,6 +114,45 @@ func (l *Ledger) follow(ctx context.Context, sh *shard, h head) error {
 		return fmt.Errorf("%w: the log ends at commit %d of %d", errGap, s.commits, h.commits)
 	}
 	return nil
+}
+
+// partsAtOnce is how many parts of a shard are read at a time.
+const partsAtOnce = 4
+
+func (l *Ledger) readParts(ctx context.Context, sh *shard, wanted func(*part) bool) error {
+	if wanted == nil {
+		return nil
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(partsAtOnce)
+	read := l.reader(ctx, sh)
+	for _, p := range sh.state.parts {
+		if p.content == nil && wanted(p) {
+			group.Go(func() error { return read(p) })
+		}
+	}
+	return group.Wait()
+}
+
+// reader reads parts of the shard; errGap when the object of one is gone: a later
+// checkpoint has replaced it.
+func (l *Ledger) reader(ctx context.Context, sh *shard) reader {
+	return func(p *part) error {
+		if p.content != nil {
+			return nil
+		}
+		content, err := l.blobs.open(ctx, p.object)
+		if errors.Is(err, lake.ErrNotFound) {
+			return fmt.Errorf("%w: %w", errGap, err)
+		}
+		if err == nil {
+			err = p.fill(sh.id, content)
+		}
+		if err != nil {
+			return fmt.Errorf("part %s: %w", p.object, err)
+		}
+		return nil
+	}
 }
 
 // record reads the content of a commit.
@@ -130,7 +176,7 @@ func (l *Ledger) content(ctx context.Context, i item) ([]byte, error) {
 // checkpointed reads the state at a checkpoint; 0 is the empty state.
 func (l *Ledger) checkpointed(ctx context.Context, id lake.ShardID, n uint64) (*state, error) {
 	if n == 0 {
-		return &state{}, nil
+		return &state{shard: id}, nil
 	}
 	i, err := l.get(ctx, place(checkpointPartition(id), ordinal(n)))
 	if err != nil {

@@ -1,8 +1,6 @@
 package dynamodb
 
 import (
-	"cmp"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -14,12 +12,20 @@ import (
 // state is everything that the first commits of a shard have made true. A
 // state that was handed out does not change: applying a record makes another.
 type state struct {
+	shard    lake.ShardID
 	commits  uint64
 	position lake.Position
 	time     lake.Instant
-	files    []live                                    // in commit order
+	parts    []*part                                   // the live files, in commit order,
+	tail     []live                                    // and behind them the last ones
 	books    map[lake.Instant]map[lake.Book]lake.Tally // by hour
 	names    []wireName
+
+	// base is the checkpoint that the state was read from or written as, and
+	// objects are those that it names. The next checkpoint may name them again
+	// only if it replaces this one.
+	base    uint64
+	objects []lake.Key
 }
 
 // live is a live file with the time of its commit.
@@ -28,9 +34,12 @@ type live struct {
 	committed lake.Instant
 }
 
+// reader reads the content of a part that has none yet.
+type reader func(*part) error
+
 // apply returns the state after one more commit. Only the latest state of a
 // shard may be applied to: states share memory.
-func (s *state) apply(r *record) (*state, error) {
+func (s *state) apply(r *record, read reader) (*state, error) {
 	next := *s
 	next.commits++
 	next.time = r.time
@@ -40,24 +49,68 @@ func (s *state) apply(r *record) (*state, error) {
 		}
 		next.position = r.span.To
 	}
-	if len(r.remove) > 0 {
-		gone := make(map[lake.Key]bool, len(r.remove))
-		for _, k := range r.remove {
-			gone[k] = true
-		}
-		next.files = make([]live, 0, len(s.files))
-		for i := range s.files {
-			if !gone[s.files[i].file.Key] {
-				next.files = append(next.files, s.files[i])
-			}
-		}
+	if err := next.drop(r.remove, read); err != nil {
+		return nil, err
 	}
 	for _, f := range r.add {
-		next.files = append(next.files, live{f, r.time})
+		next.tail = append(next.tail, live{f, r.time})
 	}
+	next.fold()
 	next.admit(r)
 	next.book(r.books)
 	return &next, nil
+}
+
+// fold makes a part of a tail that is long.
+func (s *state) fold() {
+	if len(s.tail) < tailFiles {
+		return
+	}
+	k := newPacker(s.shard)
+	for i := range s.tail {
+		k.add(&s.tail[i].file, s.tail[i].committed)
+	}
+	s.parts, s.tail = append(slices.Clip(s.parts), k.part()), nil
+}
+
+// drop takes the files of the keys out. It looks at no more parts than it must:
+// what is removed is mostly what is oldest.
+func (s *state) drop(remove []lake.Key, read reader) error {
+	if len(remove) == 0 {
+		return nil
+	}
+	gone := set(remove)
+	tail := make([]live, 0, len(s.tail))
+	for i := range s.tail {
+		if key := string(s.tail[i].file.Key); gone[key] {
+			delete(gone, key)
+		} else {
+			tail = append(tail, s.tail[i])
+		}
+	}
+	parts := make([]*part, 0, len(s.parts))
+	for i, p := range s.parts {
+		if len(gone) == 0 {
+			parts = append(parts, s.parts[i:]...)
+			break
+		}
+		if err := read(p); err != nil {
+			return err
+		}
+		if p = p.without(s.shard, gone); p != nil {
+			parts = append(parts, p)
+		}
+	}
+	s.parts, s.tail = parts, tail
+	return nil
+}
+
+func set(keys []lake.Key) map[string]bool {
+	out := make(map[string]bool, len(keys))
+	for _, k := range keys {
+		out[string(k)] = true
+	}
+	return out
 }
 
 func (s *state) admit(r *record) {
@@ -106,43 +159,57 @@ func (s *state) forget(keep time.Duration) {
 }
 
 // check says why a record cannot be the next commit.
-func (s *state) check(r *record) error {
-	keys := make(map[lake.Key]bool, len(s.files))
-	for i := range s.files {
-		keys[s.files[i].file.Key] = true
+func (s *state) check(r *record, read reader) error {
+	missing, fresh := set(r.remove), make(map[string]bool, len(r.add))
+	for i := range r.add {
+		fresh[string(r.add[i].Key)] = true
 	}
 	for _, k := range r.remove {
-		if !keys[k] {
+		delete(fresh, string(k)) // it takes the place of what is removed
+	}
+	known := ""
+	look := func(key []byte) (more bool) {
+		delete(missing, string(key))
+		if fresh[string(key)] {
+			known = string(key)
+		}
+		return len(missing) > 0 || known == "" && len(fresh) > 0
+	}
+	if err := s.keys(read, look); err != nil {
+		return err
+	}
+	for _, k := range r.remove {
+		if missing[string(k)] {
 			return fmt.Errorf("file %s is not live: %w", k, lake.ErrStale)
 		}
-		delete(keys, k)
 	}
-	for i := range r.add {
-		if keys[r.add[i].Key] {
-			return fmt.Errorf("file %s is live already: %w", r.add[i].Key, lake.ErrInvalid)
-		}
+	if known != "" {
+		return fmt.Errorf("file %s is live already: %w", known, lake.ErrInvalid)
 	}
 	return nil
 }
 
-func encodeState(shard lake.ShardID, s *state) ([]byte, error) {
-	w := wireState{Commits: s.commits, Position: s.position, Time: s.time, Names: s.names}
-	w.Files = packFiles(shard, len(s.files), func(i int) (*lake.File, lake.Instant) { return &s.files[i].file, s.files[i].committed })
-	for _, hour := range s.books {
-		w.Books = slices.AppendSeq(w.Books, maps.Values(hour))
+// keys calls look for the keys of the live files until it returns false.
+func (s *state) keys(read reader, look func(key []byte) (more bool)) error {
+	var key []byte
+	for i := range s.tail {
+		if key = append(key[:0], s.tail[i].file.Key...); !look(key) {
+			return nil
+		}
 	}
-	slices.SortFunc(w.Books, func(a, b lake.Tally) int {
-		return cmp.Or(cmp.Compare(a.Hour, b.Hour), cmp.Compare(a.Source, b.Source), cmp.Compare(a.Type, b.Type))
-	})
-	return json.Marshal(&w)
-}
-
-func decodeState(shard lake.ShardID, b []byte) (*state, error) {
-	var w wireState
-	if err := json.Unmarshal(b, &w); err != nil {
-		return nil, fmt.Errorf("%w: %w", lake.ErrCorrupt, err)
+	for _, p := range s.parts {
+		if err := read(p); err != nil {
+			return err
+		}
+		more := true
+		p.each(s.shard, func(u *unpacker) bool {
+			key = u.appendKey(key[:0])
+			more = look(key)
+			return more
+		})
+		if !more {
+			return nil
+		}
 	}
-	s := &state{commits: w.Commits, position: w.Position, time: w.Time, names: w.Names, files: make([]live, 0, len(w.Files.Files))}
-	s.book(w.Books)
-	return s, w.Files.unpack(shard, func(f lake.File, at lake.Instant) { s.files = append(s.files, live{f, at}) })
+	return nil
 }

@@ -47,6 +47,9 @@ func TestContract(t *testing.T) {
 		"contents in objects": func() dynamodb.Options {
 			return dynamodb.Inline(dynamodb.Options{Checkpoint: 5, Store: memory.NewStore()}, 100)
 		},
+		"parts in objects": func() dynamodb.Options {
+			return dynamodb.FullPart(dynamodb.Options{Checkpoint: 3, Store: memory.NewStore()}, 3)
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := inMemory(options)

@@ -144,6 +144,7 @@ func sweep(t *testing.T, err func() error, crash bool) {
 	for _, when := range []awsfake.When{awsfake.Before, awsfake.After} {
 		for call := 1; ; call++ {
 			o := dynamodb.Inline(dynamodb.Options{Checkpoint: 4, Store: memory.NewStore(), Retry: atOnce(), Concurrency: 1}, 600)
+			o = dynamodb.FullPart(o, 3)
 			db := fake(o)
 			db.ForgetTokens = call%2 == 0
 			g := strike(call, when, err)

@@ -93,7 +93,7 @@ func (l *Ledger) transaction(ctx context.Context, sh *shard, next head, r *recor
 func (sh *shard) committed(next head, r *record) {
 	sh.head, sh.known = next, true
 	if sh.state != nil && sh.state.commits+1 == next.commits {
-		if s, err := sh.state.apply(r); err == nil {
+		if s, err := sh.state.apply(r, known); err == nil {
 			sh.state = s
 			return
 		}
@@ -101,4 +101,12 @@ func (sh *shard) committed(next head, r *record) {
 	if sh.state != nil && sh.state.commits < next.commits {
 		sh.state = nil // the log will be read when somebody asks
 	}
+}
+
+// known reads no part: a commit that removes files has looked for them before.
+func known(p *part) error {
+	if p.content == nil {
+		return errGap
+	}
+	return nil
 }
