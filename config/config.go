@@ -133,7 +133,7 @@ type Event struct {
 	Name           string        `yaml:"name" doc:"Path of the name, \"type:subtype\" or only the type. Either this or type."`
 	Type           string        `yaml:"type" doc:"Path of the type, where type and subtype are apart."`
 	Subtype        string        `yaml:"subtype" doc:"Path of the subtype. Only with type."`
-	Time           string        `yaml:"time" doc:"Path of the time: RFC 3339, or a unix time in s, ms, us or ns as a number or a string."`
+	Time           string        `yaml:"time" doc:"Path of the time: a date and time by RFC 3339 (a missing offset is UTC, seconds or the whole clock time may be missing too), or a unix time in s, ms, us or ns as a number or a string."`
 	DefaultType    string        `yaml:"default_type" doc:"Type of events that have none. Empty: such events go to quarantine as missing_name."`
 	DefaultSubtype string        `yaml:"default_subtype" doc:"Subtype of events that have none."`
 	Earliest       time.Time     `yaml:"earliest" doc:"Events from before this date go to quarantine as time_out_of_range."`

@@ -38,9 +38,9 @@
 //
 // # Time
 //
-// The time is a string by RFC 3339, see ParseTime, or a number since 1970, also
-// as a string. The size of the number's whole part tells its unit: up to 11
-// digits are seconds, up to 14 milliseconds, up to 17 microseconds, up to 19
-// nanoseconds. Fractions (1626858000.123) are exact to the microsecond; what is
-// finer is cut off.
+// The time is a date and time by RFC 3339, of which some may be missing (see
+// ParseTime), or a number since 1970, also as a string. The size of the number's
+// whole part tells its unit: up to 11 digits are seconds, up to 14 milliseconds,
+// up to 17 microseconds, up to 19 nanoseconds. Fractions (1626858000.123) are
+// exact to the microsecond; what is finer is cut off.
 package transform

@@ -26,7 +26,7 @@ func (s *Scanner) fillTime(body []byte, received lake.Instant, row *Row) *lake.R
 			v = v[1 : len(v)-1] // quoted brings its own
 		}
 		return &lake.Refusal{Reason: lake.ReasonBadTime,
-			Detail: "the time " + quoted(v) + " is neither RFC 3339 nor unix s, ms, us or ns"}
+			Detail: "the time " + quoted(v) + " is neither a date and time (RFC 3339) nor unix s, ms, us or ns"}
 	}
 	if row.Created < s.t.m.Earliest {
 		return &lake.Refusal{Reason: lake.ReasonOutOfRange,

@@ -15,7 +15,7 @@ type Mapping struct {
 	Name    Path // "type:subtype"; excludes Type and Subtype
 	Type    Path // string
 	Subtype Path // string; only together with Type
-	Time    Path // RFC 3339 as ParseTime reads it, or a unix time, see the package's comment
+	Time    Path // text as ParseTime reads it, or a unix time, see the package's comment
 
 	DefaultType    string // for events without a name; empty: such events are refused
 	DefaultSubtype string // for events without a subtype; 1 to 256 bytes

@@ -13,37 +13,58 @@ const (
 //	2021-07-21t09:00:04.123456789z
 //	2021-07-21 11:00:04+02:00
 //
-// Besides that it takes offsets without a colon or minutes (+0200, +02) and a
-// missing offset, which is UTC. A leap second, 23:59:60 UTC, is the second
-// after it. ok is false when the text is anything else. It allocates nothing.
+// Besides that it takes what public data often has: times without seconds
+// (2021-07-21 09:00) and dates alone, which are their midnight; offsets without
+// a colon or minutes (+0200, +02); and a missing offset, which is UTC. A leap
+// second, 23:59:60 UTC, is the second after it. ok is false when the text is
+// anything else. It allocates nothing.
 func ParseTime(b []byte) (t lake.Instant, ok bool) {
-	if len(b) < len("2006-01-02T15:04:05") || b[4] != '-' || b[7] != '-' || b[13] != ':' || b[16] != ':' ||
-		b[10]|0x20 != 't' && b[10] != ' ' {
+	if len(b) < len("2006-01-02") || b[4] != '-' || b[7] != '-' {
 		return 0, false
 	}
 	century, year := two(b, 0), two(b, 2)
 	month, day := two(b, 5), two(b, 8)
-	hour, minute, second := two(b, 11), two(b, 14), two(b, 17)
-	if century|year|month|day|hour|minute|second < 0 { // one of them is no number
+	if century|year|month|day < 0 { // one of them is no number
 		return 0, false
 	}
 	year += 100 * century
-	if month < 1 || month > 12 || day < 1 || day > daysIn(year, month) || hour > 23 || minute > 59 || second > 60 {
+	if month < 1 || month > 12 || day < 1 || day > daysIn(year, month) {
 		return 0, false
 	}
-	micros, b, ok := fraction(b[19:])
+	micros := days(year, month, day) * secondsPerDay * microsPerSecond
+	if len(b) == len("2006-01-02") {
+		return lake.Instant(micros), true
+	}
+	ofDay, ok := clock(b[len("2006-01-02"):])
+	return lake.Instant(micros + ofDay), ok
+}
+
+// clock reads what stands behind a date, T or a blank first, in microseconds
+// from the date's midnight in UTC.
+func clock(b []byte) (micros int64, ok bool) {
+	if len(b) < len("T15:04") || b[3] != ':' || b[0]|0x20 != 't' && b[0] != ' ' {
+		return 0, false
+	}
+	hour, minute, second := two(b, 1), two(b, 4), 0
+	rest := b[len("T15:04"):]
+	if len(rest) >= len(":05") && rest[0] == ':' {
+		second = two(rest, 1)
+		if micros, rest, ok = fraction(rest[len(":05"):]); !ok {
+			return 0, false
+		}
+	}
+	if hour|minute|second < 0 || hour > 23 || minute > 59 || second > 60 {
+		return 0, false
+	}
+	ahead, ok := zone(rest)
 	if !ok {
 		return 0, false
 	}
-	ahead, ok := zone(b)
-	if !ok {
-		return 0, false
-	}
-	seconds := days(year, month, day)*secondsPerDay + int64(hour*3600+minute*60+second) - ahead
+	seconds := int64(hour*3600+minute*60+second) - ahead
 	if second == 60 && seconds%secondsPerDay != 0 {
 		return 0, false
 	}
-	return lake.Instant(seconds*microsPerSecond + micros), true
+	return seconds*microsPerSecond + micros, true
 }
 
 // two reads two digits, -1 when there are none.
