@@ -12,7 +12,6 @@ import (
 	"github.com/eventlake/lake/admin"
 	"github.com/eventlake/lake/quarantine"
 	"github.com/eventlake/lake/replay"
-	"github.com/eventlake/lake/transform"
 )
 
 // Names of the operations that commands call, in this process or, through
@@ -145,7 +144,7 @@ func (l *Local) opReplay(ctx context.Context, args ReplayArgs, emit func(any)) (
 	var target replay.Target
 	switch args.To {
 	case "stream":
-		target = &sameRules{Target: replay.ToStream(l.Stream, l.Clock), sources: l.Sources, scanners: map[lake.SourceID]*transform.Scanner{}}
+		target = replay.SameRules(replay.ToStream(l.Stream, l.Clock), l.Sources, "replay --to a file")
 	case "emit":
 		target = replay.TargetFunc(func(_ context.Context, events []lake.Event) error {
 			out := make([]ReplayEvent, len(events))

@@ -54,6 +54,7 @@ func main() {
 				}
 				return stage.ToStream(paced, c.Clock), nil
 			},
+			Rules:     sources,
 			Rebuilder: parts.Rebuilder(),
 			Drain: &replay.Drain{
 				Store: parts.Store, Prefix: lake.Key(c.Config.AWS.Failed), Bucket: c.Config.AWS.Bucket,

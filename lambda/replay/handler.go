@@ -19,6 +19,7 @@ import (
 	"github.com/eventlake/lake/aws/event"
 	"github.com/eventlake/lake/raw"
 	stage "github.com/eventlake/lake/replay"
+	"github.com/eventlake/lake/transform"
 )
 
 // Config is what a Handler works with.
@@ -28,7 +29,10 @@ type Config struct {
 	Lines  *raw.Reader
 	// Target is where ToStream publishes, with a share of what the stream takes;
 	// nil: not offered.
-	Target    func(share float64) (stage.Target, error)
+	Target func(share float64) (stage.Target, error)
+	// Rules are those that ingest has for a source. ToStream refuses events in
+	// which they read another id, name or time than they had; nil: it takes all.
+	Rules     func(lake.SourceID) *transform.Transformer
 	Rebuilder *stage.Rebuilder // without a ledger
 	Drain     *Drain
 	// Again starts this Lambda anew with the request, without waiting for it.
@@ -142,6 +146,9 @@ func (h *Handler) publish(ctx context.Context, r *Request) (report Report, err e
 	if err != nil {
 		return report, err
 	}
+	if h.config.Rules != nil {
+		target = stage.SameRules(target, h.config.Rules, "leave them out with types, sources, from and to")
+	}
 	for i := range files {
 		if r.DryRun {
 			report.Published.Files++
@@ -171,6 +178,14 @@ type rest struct {
 	to            stage.Target
 	skip          int64
 	events, bytes int64 // that were published
+}
+
+// Check implements stage.Checker by the target's, if that has one.
+func (t *rest) Check(body []byte, f *raw.Fields) error {
+	if c, ok := t.to.(stage.Checker); ok {
+		return c.Check(body, f)
+	}
+	return nil
 }
 
 // Publish implements stage.Target. A file gives its events in the same order

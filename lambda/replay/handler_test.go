@@ -78,7 +78,8 @@ type rig struct {
 	receipts *memory.Receipts
 	// beforeSwap is called when a rebuild has been built.
 	beforeSwap func()
-	shares     []float64 // of the stream, that were asked for
+	shares     []float64              // of the stream, that were asked for
+	rules      *transform.Transformer // that ingest has today
 }
 
 // dropping is a catalog that loses a table: the next one of that name is in its
@@ -133,6 +134,7 @@ func newRig(t *testing.T) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
+	r.rules = tr
 	names := ingest.NewSharedNames(ingest.Caps{Types: 9, Subtypes: 9}, &memory.Names{})
 	handed := ingest.NewHanded(func(shard lake.ShardID) *ingest.Core {
 		return ingest.NewCore(shard, r.ledger, func(lake.SourceID) *transform.Transformer { return tr },
@@ -140,6 +142,7 @@ func newRig(t *testing.T) *rig {
 	}, r.receipts)
 	r.handler = replay.New(replay.Config{
 		Ledger: r.ledger, Store: r.store, Lines: lines, Target: func(share float64) (stage.Target, error) { r.shares = append(r.shares, share); return r.target, nil },
+		Rules: func(lake.SourceID) *transform.Transformer { return r.rules },
 		Rebuilder: &stage.Rebuilder{Catalog: r.catalog, Exclusive: func(ctx context.Context, name lake.TableName) (func(), error) {
 			if r.beforeSwap != nil {
 				r.beforeSwap()
@@ -183,8 +186,13 @@ func (r *rig) register(kind string, day int, positions ...uint64) {
 			Shard: "shardId-0", Position: lake.Pos(n), Received: created,
 		})
 	}
+	r.file(lake.Partition{Name: lake.Name{Type: kind, Subtype: "x"}, Day: created.Day()}, lines)
+}
+
+// file writes an object of lines and registers it.
+func (r *rig) file(p lake.Partition, lines []byte) {
+	r.t.Helper()
 	r.objects++
-	p := lake.Partition{Name: lake.Name{Type: kind, Subtype: "x"}, Day: created.Day()}
 	key := lake.Key(fmt.Sprintf("raw/%s/delivery-1-%03d.gz", p.Dir(), r.objects))
 	info, err := r.gzip.Create(r.t.Context(), key, lines)
 	if err != nil {
