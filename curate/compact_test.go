@@ -305,7 +305,7 @@ func TestSmallFilesAreMergedByTiers(t *testing.T) {
 // Files of thousands of rows are put together as they are until they make a
 // large one, which is sorted.
 func TestLargeRowGroupsAreMergedAsTheyAre(t *testing.T) {
-	const spans, rows = 4, 4200
+	const spans, rows = 4, 2100
 	r := newRig(t)
 	rng := rand.New(rand.NewPCG(9, 10))
 	more := func(from int) { // the schema grows inside structs and lists too, and ints become longs

@@ -17,11 +17,11 @@ import (
 
 // Row groups are merged as they are when they have that many rows in the mean
 // and make no more than that many in a file: then opening the file costs little.
-// In a large file, which stays as it is, they have to be large too: as many rows
-// as readers are given to skip or to read at a time elsewhere.
+// In a large file, which stays as it is, they have to be large too: of about a
+// megabyte, as much as readers of object stores fetch at a time.
 const (
-	copiedRows   = 4 << 10
-	largeRows    = 32 << 10
+	copiedRows   = 2 << 10
+	largeRows    = 16 << 10
 	copiedGroups = 128
 )
 
