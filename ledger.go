@@ -75,6 +75,23 @@ type Journal interface {
 	Names() []Name
 }
 
+// Excerpts is a Ledger that reads a part of its Journal for less: it may name
+// millions of files.
+type Excerpts interface {
+	// Between is Journal, but of files it has only those whose Received lies in
+	// from..to, both included.
+	Between(ctx context.Context, from, to Instant) (Journal, error)
+}
+
+// Between returns a Journal that has at least the files whose Received lies in
+// from..to, both included. It has others when the ledger is no Excerpts.
+func Between(ctx context.Context, l Ledger, from, to Instant) (Journal, error) {
+	if e, ok := l.(Excerpts); ok {
+		return e.Between(ctx, from, to)
+	}
+	return l.Journal(ctx)
+}
+
 // Book is what tallies are kept by. The hour is that of Received, log time.
 type Book struct {
 	Source SourceID `json:"source"`

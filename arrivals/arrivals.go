@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"time"
 
@@ -77,11 +78,13 @@ func file(o lake.Info) (f lake.File, ok bool) {
 	}, err == nil && o.Bytes > 0
 }
 
-// named is the journal's files by their keys.
-func named(j lake.Journal) map[lake.Key]lake.File {
-	files := map[lake.Key]lake.File{}
+// named is what the journal names of the keys: it may name millions of others.
+func named(j lake.Journal, keys map[lake.Key]bool) map[lake.Key]lake.File {
+	files := make(map[lake.Key]lake.File, len(keys))
 	for f := range j.Files("") {
-		files[f.Key] = f
+		if keys[f.Key] {
+			files[f.Key] = f
+		}
 	}
 	return files
 }
@@ -104,7 +107,11 @@ func register(ctx context.Context, ledger lake.Ledger, files []lake.File) (left 
 	if err != nil {
 		return files, 0, 0, err
 	}
-	have := named(journal)
+	keys := make(map[lake.Key]bool, len(files))
+	for i := range files {
+		keys[files[i].Key] = true
+	}
+	have := named(journal, keys)
 	fresh := slices.DeleteFunc(slices.Clone(files), func(f lake.File) bool {
 		old, ok := have[f.Key]
 		return ok && !replaced(f, old)
@@ -145,45 +152,55 @@ const committed = 24 * time.Hour
 // shards, which workers have committed. Their objects stay: they are the raw
 // layer.
 func Forget(ctx context.Context, ledger lake.Ledger, rested map[lake.ShardID]lake.Position, now lake.Instant) (int, error) {
-	journal, err := ledger.Journal(ctx)
+	journal, err := lake.Between(ctx, ledger, math.MinInt64, now.Add(-min(committed, 2*Window)))
 	if err != nil {
 		return 0, err
 	}
-	old := map[lake.ShardID][]lake.File{}
+	old := map[lake.ShardID][]lake.File{} // a batch at most of each shard
+	forgotten := 0
+	flush := func(shard lake.ShardID) error {
+		n, err := forget(ctx, ledger, shard, old[shard])
+		forgotten, old[shard] = forgotten+n, nil
+		return err
+	}
 	for f := range journal.Files("") {
 		age := committed
 		if f.Shard == Shard {
 			age = 2 * Window
 		}
-		if !f.Span.To.After(rested[f.Shard]) && now.Sub(f.Received) > age {
-			old[f.Shard] = append(old[f.Shard], f)
+		if f.Span.To.After(rested[f.Shard]) || now.Sub(f.Received) <= age {
+			continue
+		}
+		if old[f.Shard] = append(old[f.Shard], f); len(old[f.Shard]) == maxFiles {
+			if err := flush(f.Shard); err != nil {
+				return forgotten, err
+			}
 		}
 	}
-	forgotten := 0
 	for _, shard := range slices.Sorted(maps.Keys(old)) {
-		n, err := forget(ctx, ledger, shard, old[shard])
-		forgotten += n
-		if err != nil {
+		if err := flush(shard); err != nil {
 			return forgotten, err
 		}
 	}
 	return forgotten, nil
 }
 
-func forget(ctx context.Context, ledger lake.Ledger, shard lake.ShardID, old []lake.File) (forgotten int, err error) {
-	for batch := range slices.Chunk(old, maxFiles) {
-		at, err := ledger.Position(ctx, shard)
-		if err != nil {
-			return forgotten, err
-		}
-		err = ledger.Commit(ctx, lake.Commit{Shard: shard, Span: lake.Span{After: at, To: at}, Remove: batch})
-		if errors.Is(err, lake.ErrStale) {
-			return forgotten, nil // another one does it, or will
-		}
-		if err != nil {
-			return forgotten, fmt.Errorf("forget %d files of %s: %w", len(batch), shard, err)
-		}
-		forgotten += len(batch)
+// forget removes a batch, and returns how many files it was. None when another
+// one does it.
+func forget(ctx context.Context, ledger lake.Ledger, shard lake.ShardID, old []lake.File) (int, error) {
+	if len(old) == 0 {
+		return 0, nil
 	}
-	return forgotten, nil
+	at, err := ledger.Position(ctx, shard)
+	if err != nil {
+		return 0, err
+	}
+	err = ledger.Commit(ctx, lake.Commit{Shard: shard, Span: lake.Span{After: at, To: at}, Remove: old})
+	if errors.Is(err, lake.ErrStale) {
+		return 0, nil // another one does it, or will
+	}
+	if err != nil {
+		return 0, fmt.Errorf("forget %d files of %s: %w", len(old), shard, err)
+	}
+	return len(old), nil
 }

@@ -109,7 +109,7 @@ func (a *Aside) set(ctx context.Context, ledger Ledger, store lake.Store, f lake
 		if err != nil {
 			return err
 		}
-		if have, ok := named(journal)[f.Key]; !ok || have.Span != f.Span {
+		if have, ok := named(journal, map[lake.Key]bool{f.Key: true})[f.Key]; !ok || have.Span != f.Span {
 			return nil // another process was faster
 		}
 		if try == staleTries {

@@ -3,6 +3,8 @@ package arrivals
 import (
 	"context"
 	"fmt"
+	"hash/maphash"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,7 +25,8 @@ import (
 // told, nor can those that are older; they stay. So does everything that a
 // delivery service or a Lambda wrote: no commit begins where such an object does.
 type Leftovers struct {
-	named  map[lake.Key]bool
+	seed   maphash.Seed
+	named  []uint64 // hashes of keys, ascending: there may be millions. A leftover with the hash of another file stays
 	begins map[begin]bool
 	now    lake.Instant
 }
@@ -46,20 +49,27 @@ const (
 // NewLeftovers returns the Leftovers by a journal, which may be read before or
 // after objects are listed.
 func NewLeftovers(j lake.Journal, now lake.Instant) *Leftovers {
-	l := &Leftovers{map[lake.Key]bool{}, map[begin]bool{}, now}
+	l := &Leftovers{seed: maphash.MakeSeed(), begins: map[begin]bool{}, now: now}
 	for f := range j.Files("") {
-		l.named[f.Key] = true
+		l.named = append(l.named, l.hash(f.Key))
 		if f.Shard != Shard {
 			l.begins[begin{f.Shard, f.Span.After}] = true
 		}
 	}
+	slices.Sort(l.named)
 	return l
 }
+
+func (l *Leftovers) hash(key lake.Key) uint64 { return maphash.String(l.seed, string(key)) }
 
 // Has reports whether the object is a leftover, of whatever youth.
 func (l *Leftovers) Has(o lake.Info) bool {
 	f, ok := written(o.Key)
-	return ok && !l.named[o.Key] && l.begins[begin{f.Shard, f.Span.After}] && l.now.Sub(o.Time) <= oldest
+	if !ok || !l.begins[begin{f.Shard, f.Span.After}] || l.now.Sub(o.Time) > oldest {
+		return false
+	}
+	_, named := slices.BinarySearch(l.named, l.hash(o.Key))
+	return !named
 }
 
 // written reads the key of a raw file as a worker names them.
@@ -96,27 +106,21 @@ func Sweep(ctx context.Context, ledger lake.Ledger, store lake.Store, now lake.I
 	if dry {
 		cursor = ""
 	}
-	var objects []lake.Info
-	s.Finished, err = listOn(listing, store, cursor, []lake.Key{raw.Root}, func(o lake.Info) {
-		if age := now.Sub(o.Time); age < youngest || age > oldest {
-			return
-		}
-		if _, ok := written(o.Key); ok {
-			objects = append(objects, o)
-		}
-	})
-	if err != nil || len(objects) == 0 {
-		return s, err
-	}
 	journal, err := ledger.Journal(ctx)
 	if err != nil {
 		return s, err
 	}
 	leftovers := NewLeftovers(journal, now)
-	for _, o := range objects {
-		if !leftovers.Has(o) {
-			continue
+	var found []lake.Info
+	s.Finished, err = listOn(listing, store, cursor, []lake.Key{raw.Root}, func(o lake.Info) {
+		if now.Sub(o.Time) >= youngest && leftovers.Has(o) {
+			found = append(found, o)
 		}
+	})
+	if err != nil {
+		return s, err
+	}
+	for _, o := range found {
 		if !dry {
 			if err := store.Delete(ctx, o.Key); err != nil {
 				return s, fmt.Errorf("delete what was never committed: %w", err)

@@ -37,7 +37,11 @@ func (w *Whole) Journal(ctx context.Context) (lake.Journal, error) {
 	if err != nil {
 		return nil, err
 	}
-	return whole{journal, w.raws, named(journal)}, nil
+	named := map[lake.Key]bool{}
+	for f := range journal.Files("") {
+		named[f.Key] = true
+	}
+	return whole{journal, w.raws, named}, nil
 }
 
 func (w *Whole) list(ctx context.Context, journal lake.Journal) ([]lake.File, error) {
@@ -68,13 +72,13 @@ func (w *Whole) list(ctx context.Context, journal lake.Journal) ([]lake.File, er
 type whole struct {
 	lake.Journal
 	raws  []lake.File
-	named map[lake.Key]lake.File
+	named map[lake.Key]bool
 }
 
 func (w whole) Files(kind lake.Kind) iter.Seq[lake.File] {
 	return func(yield func(lake.File) bool) {
 		for _, f := range w.raws {
-			if _, named := w.named[f.Key]; !named && (kind == "" || kind == f.Kind) && !yield(f) {
+			if !w.named[f.Key] && (kind == "" || kind == f.Kind) && !yield(f) {
 				return
 			}
 		}

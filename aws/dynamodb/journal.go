@@ -41,9 +41,8 @@ func (l *Ledger) Journal(ctx context.Context) (lake.Journal, error) {
 	return j, nil
 }
 
-// Between is a Journal that has only the files whose Received is in from..to, both
-// included, and reads little more. For files of other times it is as if they were
-// not there; all else is as in Journal.
+// Between implements lake.Excerpts. It reads the parts of the ledger that have
+// such files.
 func (l *Ledger) Between(ctx context.Context, from, to lake.Instant) (lake.Journal, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err

@@ -37,6 +37,7 @@ var (
 	_ lake.Ledger   = (*Ledger)(nil)
 	_ lake.Backlog  = (*Ledger)(nil)
 	_ lake.Receipts = (*Ledger)(nil)
+	_ lake.Excerpts = (*Ledger)(nil)
 
 	_ lake.ReceiptReader = (*Ledger)(nil)
 	_ lake.NameList      = (*Ledger)(nil)

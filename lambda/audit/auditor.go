@@ -69,12 +69,13 @@ func (a *auditor) open(ctx context.Context) (err error) {
 	if err := a.readReceipts(ctx); err != nil {
 		return err
 	}
-	if a.journal, err = a.Ledger.Journal(ctx); err != nil {
+	until := a.report.To.Add(delay)
+	if a.journal, err = lake.Between(ctx, a.Ledger, a.report.From, until); err != nil {
 		return err
 	}
 	a.tally(a.journal.Books()) // workers write no receipts, and pass over nothing: each commit begins where the last one ended
 	for f := range a.journal.Files(lake.KindRaw) {
-		if f.Received >= a.report.From && f.Received <= a.report.To.Add(delay) {
+		if f.Received >= a.report.From && f.Received <= until {
 			k := tableDay{f.Partition.Table(), f.Partition.Day}
 			a.raw[k] = append(a.raw[k], f)
 		}
