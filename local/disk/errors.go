@@ -19,3 +19,13 @@ func Full(err error) error {
 	}
 	return err
 }
+
+// readOnly adds what to do to the error of a file system that is mounted so that
+// nobody can write, and returns other errors as they are.
+func readOnly(err error) error {
+	if errors.Is(err, syscall.EROFS) {
+		return &lake.Hinted{Kind: err, What: "a lake cannot be opened where nothing can be written",
+			Hint: "mount the data directory's file system for writing (mount -o remount,rw), or copy the lake and name the copy with --data; Parquet and raw files can be read as they are"}
+	}
+	return err
+}

@@ -45,7 +45,7 @@ func AcquireLock(dir string) (*Lock, error) {
 	path := filepath.Join(dir, LockName)
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("lock data directory: %w", err)
+		return nil, readOnly(fmt.Errorf("lock data directory: %w", err))
 	}
 	for try := 1; ; try++ {
 		locked, err := tryLock(f, true)
