@@ -7,6 +7,7 @@ package admin
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/subtle"
 	"encoding/json"
@@ -18,6 +19,7 @@ import (
 	"net/http"
 	"net/url"
 	"sync"
+	"time"
 
 	"github.com/eventlake/lake"
 )
@@ -68,7 +70,8 @@ func transfer(from, to any) error {
 	return json.Unmarshal(b, to)
 }
 
-// line is one line of an answer; exactly one of the fields is set.
+// line is one line of an answer; one of the fields is set, or none: such a line
+// only says that the process lives.
 type line struct {
 	Progress json.RawMessage `json:"progress,omitempty"`
 	Result   json.RawMessage `json:"result,omitempty"`
@@ -102,6 +105,7 @@ func Handler(ops Ops, token string, log *slog.Logger) http.Handler {
 			return
 		}
 		out := &answer{w: w}
+		defer out.beat()()
 		var result json.RawMessage
 		err := ops.Do(r.Context(), r.PathValue("op"), args, func(p json.RawMessage) { out.send(line{Progress: p}) }, &result)
 		if err != nil {
@@ -122,6 +126,16 @@ func Handler(ops Ops, token string, log *slog.Logger) http.Handler {
 	return mux
 }
 
+// beatEvery is how often an operation says that it lives, besides at its
+// beginning. A client waits firstBeat for its first line, which any lake sends
+// at once, and nextBeat for each other, so that a machine that is out of breath
+// costs nobody an hour's work.
+const (
+	beatEvery = 5 * time.Second
+	firstBeat = 10 * time.Second
+	nextBeat  = time.Minute
+)
+
 // answer writes lines; progress may come from several goroutines.
 type answer struct {
 	mu  sync.Mutex
@@ -140,16 +154,58 @@ func (a *answer) send(l line) {
 	}
 }
 
+// beat writes empty lines, one at once, until it is ended.
+func (a *answer) beat() (end func()) {
+	a.send(line{})
+	stop, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		tick := time.NewTicker(beatEvery)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				a.send(line{})
+			case <-stop:
+				return
+			}
+		}
+	}()
+	return func() { close(stop); <-done }
+}
+
+// ErrSilent means that the process is there and says nothing.
+var ErrSilent = errors.New("it does not answer")
+
 // Client reaches the lake that is running.
 type Client struct {
 	Addr  string // host:port
 	Token string
 	HTTP  *http.Client
+	PID   int // of the process, for messages
+	// First and Next bound how long the process may be silent before its first
+	// line, and between lines; default 10 s and a minute.
+	First, Next time.Duration
 }
 
 // Do is Ops.Do in the other process, which stops the operation when the context
-// ends. ErrClosed when that process goes away before its answer is complete.
+// ends. ErrClosed when that process goes away before its answer is complete,
+// ErrSilent when it says nothing for too long.
 func (c Client) Do(ctx context.Context, name string, args any, progress func(json.RawMessage), result any) (err error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	heard := make(chan time.Duration)
+	go func() {
+		if silent(ctx, cmp.Or(c.First, firstBeat), heard) {
+			cancel(ErrSilent)
+		}
+	}()
+	hears := func(allowed time.Duration) {
+		select {
+		case heard <- allowed:
+		case <-ctx.Done():
+		}
+	}
 	body, err := json.Marshal(args)
 	if err != nil {
 		return err
@@ -177,6 +233,7 @@ func (c Client) Do(ctx context.Context, name string, args any, progress func(jso
 		if err := dec.Decode(&l); err != nil {
 			return c.lost(ctx, err)
 		}
+		hears(0) // what progress takes is not the other process's silence
 		switch {
 		case l.Error != nil:
 			return l.Error.err()
@@ -188,11 +245,40 @@ func (c Client) Do(ctx context.Context, name string, args any, progress func(jso
 		case progress != nil && l.Progress != nil:
 			progress(l.Progress)
 		}
+		hears(cmp.Or(c.Next, nextBeat))
 	}
+}
+
+// silent waits until nothing was heard for as long as is allowed, or the context
+// ends; heard begins the wait anew with what is allowed from then on, 0 for ever.
+// It counts ticks: a command that was suspended itself (Ctrl-Z) and goes on has
+// missed ticks, and the answer may be waiting for it.
+func silent(ctx context.Context, allowed time.Duration, heard <-chan time.Duration) bool {
+	const ticks = 10
+	tick := time.NewTicker(allowed / ticks)
+	defer tick.Stop()
+	for n := 0; n < ticks; {
+		select {
+		case <-tick.C:
+			n++
+		case allowed = <-heard:
+			n = 0
+			if tick.Stop(); allowed > 0 {
+				tick.Reset(allowed / ticks)
+			}
+		case <-ctx.Done():
+			return false
+		}
+	}
+	return true
 }
 
 // lost makes an error of a connection that ended before the answer did.
 func (c Client) lost(ctx context.Context, err error) error {
+	if errors.Is(context.Cause(ctx), ErrSilent) {
+		return lake.Errorf(ErrSilent, fmt.Sprintf("if it was stopped, let it go on with: kill -CONT %d; if that is no help, end it with: kill -KILL %[1]d, and start it again: nothing is lost", c.PID),
+			"the lake that holds the data directory, process %d at %s", c.PID, c.Addr)
+	}
 	if ctx.Err() != nil {
 		return fmt.Errorf("ask the running lake: %w", context.Cause(ctx))
 	}

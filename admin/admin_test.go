@@ -4,11 +4,15 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/eventlake/lake"
 	"github.com/eventlake/lake/admin"
@@ -68,6 +72,68 @@ func TestOperationsAreTheSameHereAndInTheRunningLake(t *testing.T) {
 		})
 	}
 }
+
+// A process that was stopped (SIGSTOP) still takes connections: its system does.
+func TestASilentLakeIsNotWaitedForForEver(t *testing.T) {
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	half := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, "{}\n") // whether it comes through is the test's to see
+		_ = http.NewResponseController(w).Flush()
+		_, _ = io.Copy(io.Discard, r.Body) // the server sees the end of a connection once it has read the body
+		<-r.Context().Done()
+	}))
+	defer half.Close()
+	for what, c := range map[string]admin.Client{
+		"from the beginning": {Addr: silent.Addr().String(), First: 50 * time.Millisecond, Next: time.Hour},
+		"after a line":       {Addr: half.Listener.Addr().String(), First: time.Hour, Next: 50 * time.Millisecond},
+	} {
+		c.HTTP, c.PID = &http.Client{}, 4711
+		err := c.Do(t.Context(), "status", nil, nil, nil)
+		if !errors.Is(err, admin.ErrSilent) || !strings.Contains(err.Error(), "does not answer") || !strings.Contains(lake.Hint(err), "kill -CONT 4711") {
+			t.Errorf("%s: %v, hint %q", what, err, lake.Hint(err))
+		}
+	}
+}
+
+// An operation that says nothing for long is at work for as long as its process
+// says so.
+func TestALongOperationWithoutProgressIsWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := admin.Handler(admin.Ops{"long": func(_ context.Context, _ json.RawMessage, emit func(any)) (any, error) {
+			emit("begun")
+			time.Sleep(time.Hour)
+			return 17, nil
+		}}, "", slog.New(slog.DiscardHandler))
+		c := admin.Client{Addr: "lake", HTTP: &http.Client{Transport: inMemory{h}}}
+		var got int
+		slow := func(json.RawMessage) { time.Sleep(time.Hour) } // e.g. a pager that nobody turns
+		if err := c.Do(t.Context(), "long", nil, slow, &got); err != nil || got != 17 {
+			t.Errorf("%d, %v", got, err)
+		}
+	})
+}
+
+// inMemory asks a handler without a network.
+type inMemory struct{ h http.Handler }
+
+func (m inMemory) RoundTrip(r *http.Request) (*http.Response, error) {
+	out, in := io.Pipe()
+	go func() { // the pipe's errors are the reader's
+		m.h.ServeHTTP(piped{in}, r)
+		_ = in.Close()
+	}()
+	return &http.Response{StatusCode: http.StatusOK, Body: out, Request: r}, nil
+}
+
+type piped struct{ *io.PipeWriter }
+
+func (piped) Header() http.Header { return http.Header{} }
+func (piped) WriteHeader(int)     {}
+func (piped) Flush()              {}
 
 func TestOthersAreRefused(t *testing.T) {
 	h := admin.Handler(ops(), "secret", slog.New(slog.DiscardHandler))

@@ -34,7 +34,7 @@ func (a *app) open(ctx context.Context, cfg config.Config) (*session, error) {
 		return nil, err
 	}
 	if held && info.Admin != "" {
-		c := admin.Client{Addr: info.Admin, Token: info.Token, HTTP: &http.Client{}}
+		c := admin.Client{Addr: info.Admin, Token: info.Token, HTTP: &http.Client{}, PID: info.PID}
 		return &session{running: true, do: c.Do}, nil
 	}
 	l, err := assemble.Open(ctx, cfg, a.quiet(cfg))
