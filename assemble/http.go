@@ -83,7 +83,7 @@ func (l *Local) server(sql http.Handler) (*serve.Server, error) {
 		Addr: cfg.Listen, TLS: serve.TLS{Cert: cfg.TLS.Cert, Key: cfg.TLS.Key},
 		Routes: map[string]http.Handler{"/v1/events": handler, "/v1/sql": sql},
 		Checks: map[string]func(context.Context) error{
-			"stream": func(context.Context) error { return l.Stream.Err() },
+			"stream": func(context.Context) error { return l.Stream.Ready() },
 			"disk":   func(context.Context) error { return l.pressure() },
 		},
 		LocalOnly: authenticate == nil, Logger: l.Log, Registry: l.Registry,

@@ -19,6 +19,7 @@ func (sh *shard) run() {
 		case g != nil:
 			size := len(g.buf) - frameHeaderSize
 			g.err = sh.commit(g)
+			sh.stream.space.note(g.err, size)
 			sh.stream.queued.Add(int64(-size))
 			close(g.done)
 		case closed:

@@ -33,6 +33,7 @@ type Stream struct {
 	failure atomic.Pointer[error] // why the stream stopped itself
 	failed  chan struct{}
 
+	space     space
 	closeOnce sync.Once
 	closeErr  error
 	closed    chan struct{}
