@@ -3,8 +3,6 @@ package arrivals
 import (
 	"context"
 	"fmt"
-	"hash/maphash"
-	"slices"
 	"strings"
 	"time"
 
@@ -25,8 +23,7 @@ import (
 // told, nor can those that are older; they stay. So does everything that a
 // delivery service or a Lambda wrote: no commit begins where such an object does.
 type Leftovers struct {
-	seed   maphash.Seed
-	named  []uint64 // hashes of keys, ascending: there may be millions. A leftover with the hash of another file stays
+	named  *keySet
 	begins map[begin]bool
 	now    lake.Instant
 }
@@ -49,27 +46,21 @@ const (
 // NewLeftovers returns the Leftovers by a journal, which may be read before or
 // after objects are listed.
 func NewLeftovers(j lake.Journal, now lake.Instant) *Leftovers {
-	l := &Leftovers{seed: maphash.MakeSeed(), begins: map[begin]bool{}, now: now}
+	l := &Leftovers{newKeySet(), map[begin]bool{}, now}
 	for f := range j.Files("") {
-		l.named = append(l.named, l.hash(f.Key))
+		l.named.add(f.Key)
 		if f.Shard != Shard {
 			l.begins[begin{f.Shard, f.Span.After}] = true
 		}
 	}
-	slices.Sort(l.named)
+	l.named.sort()
 	return l
 }
-
-func (l *Leftovers) hash(key lake.Key) uint64 { return maphash.String(l.seed, string(key)) }
 
 // Has reports whether the object is a leftover, of whatever youth.
 func (l *Leftovers) Has(o lake.Info) bool {
 	f, ok := written(o.Key)
-	if !ok || !l.begins[begin{f.Shard, f.Span.After}] || l.now.Sub(o.Time) > oldest {
-		return false
-	}
-	_, named := slices.BinarySearch(l.named, l.hash(o.Key))
-	return !named
+	return ok && l.begins[begin{f.Shard, f.Span.After}] && l.now.Sub(o.Time) <= oldest && !l.named.has(o.Key)
 }
 
 // written reads the key of a raw file as a worker names them.

@@ -37,10 +37,11 @@ func (w *Whole) Journal(ctx context.Context) (lake.Journal, error) {
 	if err != nil {
 		return nil, err
 	}
-	named := map[lake.Key]bool{}
+	named := newKeySet()
 	for f := range journal.Files("") {
-		named[f.Key] = true
+		named.add(f.Key)
 	}
+	named.sort()
 	return whole{journal, w.raws, named}, nil
 }
 
@@ -72,13 +73,13 @@ func (w *Whole) list(ctx context.Context, journal lake.Journal) ([]lake.File, er
 type whole struct {
 	lake.Journal
 	raws  []lake.File
-	named map[lake.Key]bool
+	named *keySet
 }
 
 func (w whole) Files(kind lake.Kind) iter.Seq[lake.File] {
 	return func(yield func(lake.File) bool) {
 		for _, f := range w.raws {
-			if !w.named[f.Key] && (kind == "" || kind == f.Kind) && !yield(f) {
+			if !w.named.has(f.Key) && (kind == "" || kind == f.Kind) && !yield(f) {
 				return
 			}
 		}

@@ -32,6 +32,19 @@
 //
 // Now and then a commit writes a checkpoint and removes the items before it, so
 // that a log is read in a time that depends on what is live, not on its age.
-// Contents are compressed JSON; large ones lie in a lake.Store under "ledger/",
+// Contents are compressed; large ones lie in a lake.Store under "ledger/",
 // written before the item that names them.
+//
+// # Files
+//
+// There may be millions of live files, so they are stored and held in parts: runs
+// of files of one log in some 25 bytes a file, which are unpacked one at a time.
+// A part of 2,048 files is an object under "ledger/<shard>/" that checkpoints name
+// for as long as all of its files are live; what is left of others lies in the
+// checkpoint itself. A checkpoint says of each part how far its spans and its
+// times reach, so Pending reads the parts with files behind the curated mark,
+// Between those of its time, and a commit that removes files those that have
+// them, oldest first. Journal reads all. Only the checkpoint that replaces
+// another may name its parts again, so whoever removes what one does not name
+// removes nothing that a later one needs. Ledgers of before parts are read.
 package dynamodb
