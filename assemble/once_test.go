@@ -20,7 +20,7 @@ func instant(seconds int64) lake.Instant { return lake.InstantOf(time.Unix(secon
 // that shard's first file of the table waits for curate.
 func TestARebuildLeavesAShardThatTheTableDoesNotKnowToCurate(t *testing.T) {
 	day := instant(created).Day()
-	for _, o := range []replay.RebuildOptions{{Force: true}, {From: day, To: day + 1, Force: true}} {
+	for _, o := range []replay.RebuildOptions{{Force: true}, {From: &day, To: new(day + 1), Force: true}} {
 		args, err := json.Marshal(o)
 		if err != nil {
 			t.Fatal(err)

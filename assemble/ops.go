@@ -160,11 +160,11 @@ func (l *Local) opReplay(ctx context.Context, args ReplayArgs, emit func(any)) (
 	return replay.Publish(ctx, l.Lines, replay.Select(journal, args.Range), args.Range, args.Pace, target, nil)
 }
 
-// check looks at the sources that the books have events of. Books know types
-// and hours of receipt, not the events' own days, so a range of days may be
+// check looks at the sources and types that the books have events of. Books know
+// types and hours of receipt, not the events' own days, so a range of days may be
 // refused that holds one source only; naming that source is the way then too.
 func (a ReplayArgs) check(books []lake.Tally) error {
-	var all, meant []string
+	var all, meant, types []string
 	for _, t := range books {
 		source := string(t.Source)
 		if t.Unique == 0 {
@@ -172,6 +172,9 @@ func (a ReplayArgs) check(books []lake.Tally) error {
 		}
 		if !slices.Contains(all, source) {
 			all = append(all, source)
+		}
+		if !slices.Contains(types, t.Type) {
+			types = append(types, t.Type)
 		}
 		if a.Range.HoldsSource(t.Source) && a.Range.HoldsType(t.Type) && !slices.Contains(meant, source) {
 			meant = append(meant, source)
@@ -182,6 +185,11 @@ func (a ReplayArgs) check(books []lake.Tally) error {
 	for _, s := range a.Range.Sources {
 		if !slices.Contains(all, string(s)) {
 			return lake.Errorf(lake.ErrNotFound, "there are: "+strings.Join(all, ", "), "events of source %s", s)
+		}
+	}
+	for _, want := range a.Range.Types {
+		if !slices.ContainsFunc(types, func(t string) bool { return strings.EqualFold(t, want) }) {
+			return lake.Errorf(lake.ErrNotFound, "see: lake tables", "events of type %s", want)
 		}
 	}
 	if a.OneSource && len(meant) > 1 {

@@ -227,7 +227,7 @@ func TestReplayedEventsAreAllDuplicates(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	files := replay.Select(j, replay.Range{Types: []string{"ACCOUNT"}, From: received.Day().Start()})
+	files := replay.Select(j, replay.Range{Types: []string{"ACCOUNT"}, From: new(received.Day().Start())})
 	done, err := replay.Publish(t.Context(), raw.NewReader(l.store, nil), files, replay.Range{}, replay.Pace{},
 		replay.ToStream(l.stream, func() lake.Instant { return received + 1 }), nil)
 	if err != nil || done.Events != 3 {

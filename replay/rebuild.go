@@ -23,8 +23,8 @@ type Rebuilder struct {
 // RebuildOptions choose what is rebuilt.
 type RebuildOptions struct {
 	Table  lake.TableName `json:"table,omitempty"` // "" is every table
-	From   lake.Day       `json:"from,omitempty"`  // first day; 0 is all before To
-	To     lake.Day       `json:"to,omitempty"`    // day after the last; 0 is all after From
+	From   *lake.Day      `json:"from,omitempty"`  // first day; nil is all before To
+	To     *lake.Day      `json:"to,omitempty"`    // day after the last; nil is all after From
 	DryRun bool           `json:"dry_run,omitempty"`
 	// Force swaps the files of tables without a difference too. It is for files
 	// that are right but not as they would be written today.
@@ -36,16 +36,16 @@ type RebuildOptions struct {
 
 // Validate returns ErrInvalid when no day is meant.
 func (o RebuildOptions) Validate() error {
-	if o.To != 0 && o.To <= o.From {
-		return nothingBetween(o.From, o.To)
+	if o.From != nil && o.To != nil && *o.To <= *o.From {
+		return nothingBetween(*o.From, *o.To)
 	}
 	return nil
 }
 
-func (o RebuildOptions) whole() bool { return o.From == 0 && o.To == 0 }
+func (o RebuildOptions) whole() bool { return o.From == nil && o.To == nil }
 
 func (o RebuildOptions) holds(d lake.Day) bool {
-	return (o.From == 0 || d >= o.From) && (o.To == 0 || d < o.To)
+	return within(d, d, o.From, o.To)
 }
 
 // Rebuilt is what happened to one table.
@@ -290,7 +290,12 @@ func rebuildSummary(now lake.Table, all curate.Built, o RebuildOptions) (map[str
 			summary[key] = old
 		}
 	}
-	summary["lake.rebuild-from"], summary["lake.rebuild-to"] = o.From.String(), o.To.String()
+	if o.From != nil {
+		summary["lake.rebuild-from"] = o.From.String()
+	}
+	if o.To != nil {
+		summary["lake.rebuild-to"] = o.To.String()
+	}
 	return summary, nil
 }
 

@@ -19,16 +19,21 @@ import (
 type Range struct {
 	Types   []string        // partition types, compared without case
 	Sources []lake.SourceID // files do not know them: each event is looked at
-	From    lake.Instant    // event time, inclusive
-	To      lake.Instant    // event time, exclusive
+	From    *lake.Instant   // event time, inclusive; nil is no bound
+	To      *lake.Instant   // event time, exclusive; nil is no bound
 }
 
 // Validate returns ErrInvalid when no time is meant.
 func (r Range) Validate() error {
-	if r.To != 0 && r.To <= r.From {
-		return nothingBetween(dayOrTime(r.From), dayOrTime(r.To))
+	if r.From != nil && r.To != nil && *r.To <= *r.From {
+		return nothingBetween(dayOrTime(*r.From), dayOrTime(*r.To))
 	}
 	return nil
+}
+
+// within reports whether something from first to last touches a range.
+func within[T cmp.Ordered](first, last T, from, to *T) bool {
+	return (from == nil || last >= *from) && (to == nil || first < *to)
 }
 
 func nothingBetween(from, to fmt.Stringer) error {
@@ -46,7 +51,7 @@ func dayOrTime(i lake.Instant) fmt.Stringer {
 // Holds reports whether an event of that partition type, source and time is
 // meant.
 func (r Range) Holds(partitionType string, source lake.SourceID, created lake.Instant) bool {
-	return r.HoldsType(partitionType) && r.HoldsSource(source) && (r.From == 0 || created >= r.From) && (r.To == 0 || created < r.To)
+	return r.HoldsType(partitionType) && r.HoldsSource(source) && within(created, created, r.From, r.To)
 }
 
 // HoldsSource reports whether events of the source are meant.
@@ -61,7 +66,7 @@ func (r Range) HoldsType(t string) bool {
 
 // mayHold reports whether a file can hold events that are meant.
 func (r Range) mayHold(f lake.File) bool {
-	return r.HoldsType(f.Partition.Type) && (r.From == 0 || f.MaxTime >= r.From) && (r.To == 0 || f.MinTime < r.To)
+	return r.HoldsType(f.Partition.Type) && within(f.MinTime, f.MaxTime, r.From, r.To)
 }
 
 // Select returns the raw files that can hold events of the range, oldest log

@@ -81,15 +81,16 @@ because raw files were lost, are named too, and the table stays as it is unless 
 	return c
 }
 
-func parseDay(s string) (lake.Day, error) {
+// parseDay returns nil for "", which is no bound.
+func parseDay(s string) (*lake.Day, error) {
 	if s == "" {
-		return 0, nil
+		return nil, nil
 	}
 	day, err := lake.ParseDay(s)
 	if err != nil {
-		return 0, &usageError{err}
+		return nil, &usageError{err}
 	}
-	return day, nil
+	return &day, nil
 }
 
 // rebuiltJSON is a replay.Rebuilt whose days are dates, for scripts: inside the

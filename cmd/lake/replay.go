@@ -43,13 +43,13 @@ the source of each event: with keys, use a write key of that source, or an admin
 				}
 				args.Range.Sources = append(args.Range.Sources, lake.SourceID(s))
 			}
-			for flag, at := range map[*string]*lake.Instant{&from: &args.Range.From, &to: &args.Range.To} {
+			for flag, at := range map[*string]**lake.Instant{&from: &args.Range.From, &to: &args.Range.To} {
 				day, err := parseDay(*flag)
 				if err != nil {
 					return err
 				}
-				if *flag != "" {
-					*at = day.Start()
+				if day != nil {
+					*at = new(day.Start())
 				}
 			}
 			if err := args.Range.Validate(); err != nil {

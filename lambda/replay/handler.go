@@ -244,7 +244,7 @@ func (h *Handler) rebuild(ctx context.Context, r *Request) (report Report, err e
 			}
 			tables = append(tables, u.table)
 		}
-		built, err := rebuilder.Table(ctx, u.table, stage.RebuildOptions{Table: u.table, From: u.day, To: u.day + 1, DryRun: r.DryRun, Force: r.Force, DropMissing: r.DropMissing}, nil, nil)
+		built, err := rebuilder.Table(ctx, u.table, stage.RebuildOptions{Table: u.table, From: &u.day, To: new(u.day + 1), DryRun: r.DryRun, Force: r.Force, DropMissing: r.DropMissing}, nil, nil)
 		if err != nil {
 			return report, fmt.Errorf("rebuild %s: %w", u, err)
 		}

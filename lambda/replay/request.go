@@ -100,38 +100,34 @@ func (r *Request) window() (stage.Range, error) {
 	return out, out.Validate()
 }
 
-func parseTime(text string) (lake.Instant, error) {
+// parseTime returns nil for "", which is no bound.
+func parseTime(text string) (*lake.Instant, error) {
 	if text == "" {
-		return 0, nil
+		return nil, nil
 	}
 	if t, err := time.Parse(time.RFC3339Nano, text); err == nil {
-		return lake.InstantOf(t), nil
+		return new(lake.InstantOf(t)), nil
 	}
 	day, err := lake.ParseDay(text)
 	if err != nil {
-		return 0, lake.Errorf(lake.ErrInvalid, "write 2026-01-31 or 2026-01-31T12:00:00Z", "time %q", text)
+		return nil, lake.Errorf(lake.ErrInvalid, "write 2026-01-31 or 2026-01-31T12:00:00Z", "time %q", text)
 	}
-	return day.Start(), nil
+	return new(day.Start()), nil
 }
 
-// days are the whole days of the range; a rebuild takes no parts of days.
-func (r *Request) days() (from, to lake.Day, err error) {
+// days returns the request's range, which has to be one of whole days: a rebuild
+// takes no parts of days.
+func (r *Request) days() (stage.Range, error) {
 	w, err := r.window()
 	if err != nil {
-		return 0, 0, err
+		return w, err
 	}
-	for _, t := range []lake.Instant{w.From, w.To} {
-		if t != 0 && t != t.Day().Start() {
-			return 0, 0, lake.Errorf(lake.ErrInvalid, "use dates", "a rebuild is of whole days, not from %s to %s", r.From, r.To)
+	for _, t := range []*lake.Instant{w.From, w.To} {
+		if t != nil && *t != t.Day().Start() {
+			return w, lake.Errorf(lake.ErrInvalid, "use dates", "a rebuild is of whole days, not from %s to %s", r.From, r.To)
 		}
 	}
-	if w.From != 0 {
-		from = w.From.Day()
-	}
-	if w.To != 0 {
-		to = w.To.Day()
-	}
-	return from, to, nil
+	return w, nil
 }
 
 // place is where a replay stands: behind a file, in the order in which files are

@@ -11,7 +11,6 @@ import (
 
 	"github.com/eventlake/lake"
 	"github.com/eventlake/lake/arrivals"
-	stage "github.com/eventlake/lake/replay"
 )
 
 // Ledger is what a replay asks of the ledger.
@@ -29,15 +28,14 @@ func (u unit) String() string { return string(u.table) + " " + u.day.String() }
 // units lists the days that raw has, in the order of their names: also those of
 // tables that were dropped.
 func units(journal lake.Journal, r *Request) (units []unit, err error) {
-	from, to, err := r.days()
+	window, err := r.days()
 	if err != nil {
 		return nil, err
 	}
-	window := stage.Range{Types: r.Types}
 	have := map[string]unit{}
 	for f := range journal.Files(lake.KindRaw) {
 		u := unit{table: f.Partition.Table(), day: f.Partition.Day}
-		if window.HoldsType(f.Partition.Type) && (from == 0 || u.day >= from) && (to == 0 || u.day < to) {
+		if window.Holds(f.Partition.Type, "", u.day.Start()) {
 			u.files = have[u.String()].files + 1
 			have[u.String()] = u
 		}
