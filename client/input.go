@@ -121,15 +121,14 @@ func (in *Input) decompress(r *bufio.Reader) (io.Reader, error) {
 		if err != nil {
 			return nil, fmt.Errorf("gzip: %w", err)
 		}
-		in.closers = append(in.closers, z)
-		return z, nil
+		return whole{z, "gzip"}, nil // there is nothing to close in it
 	case starts("\x28\xb5\x2f\xfd"):
 		z, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(128<<20))
 		if err != nil {
 			return nil, fmt.Errorf("zstd: %w", err)
 		}
 		in.closers = append(in.closers, z.IOReadCloser())
-		return z, nil
+		return whole{z, "zstd"}, nil
 	case starts("PAR1"):
 		return nil, foreign("a Parquet file", "convert it first, e.g. with DuckDB: COPY (FROM 'x.parquet') TO 'x.ndjson'")
 	case starts("PK\x03\x04"):
@@ -142,6 +141,20 @@ func (in *Input) decompress(r *bufio.Reader) (io.Reader, error) {
 		return nil, foreign("UTF-16 text", "convert it first: iconv -f UTF-16 -t UTF-8 FILE | lake send -")
 	}
 	return r, nil
+}
+
+// whole says in words that compressed data end early.
+type whole struct {
+	io.Reader
+	what string
+}
+
+func (w whole) Read(b []byte) (int, error) {
+	n, err := w.Reader.Read(b)
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		err = lake.Errorf(lake.ErrCorrupt, "fetch it again and send it again: what is stored already is not counted twice", "the %s data are cut off", w.what)
+	}
+	return n, err
 }
 
 // detect chooses how events lie in the text. Text that begins with an array

@@ -134,8 +134,11 @@ func TestCompressed(t *testing.T) {
 			t.Fatal(err)
 		}
 		got, err := events(in)
-		if err == nil || !strings.Contains(err.Error(), name) {
+		if !errors.Is(err, lake.ErrCorrupt) || !strings.HasPrefix(err.Error(), name+": ") || !strings.Contains(err.Error(), "cut off") || lake.Hint(err) == "" {
 			t.Errorf("%s that was cut must be an error, got %v after %d events", name, err, len(got))
+		}
+		if err := in.Close(); err != nil {
+			t.Errorf("%s says twice that it was cut: %v", name, err)
 		}
 		for _, e := range got {
 			if e != `{"a":1}` {

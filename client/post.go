@@ -64,8 +64,12 @@ func (c *Client) Post(ctx context.Context, b Batch) (Ack, error) {
 		case context.Cause(ctx) != nil:
 			return ack, fmt.Errorf("send: %w", context.Cause(ctx))
 		case c.o.Patience > 0 && c.sinceSuccess(began) > c.o.Patience:
-			return ack, lake.Errorf(lake.ErrLimit, "is the lake running? what was acknowledged is safe, and sending again is too",
-				"no success at %s for %s: %v", c.url, c.o.Patience, err)
+			hint := lake.Hint(err)
+			if hint == "" {
+				hint = "is the lake running?"
+			}
+			return ack, hidden(lake.ErrLimit, hint+"; what was acknowledged is safe, and sending again is too",
+				"no success for %s: %v", c.o.Patience, err)
 		}
 		ack.Retries++
 		if pause := c.o.Backoff(ack.Retries); wait < pause {
@@ -185,8 +189,19 @@ func refusal(url string, status int, text []byte) error {
 	case status == http.StatusNotFound, status == http.StatusMethodNotAllowed:
 		e.Hint = "is it a lake that answers there? write its address without a path"
 	}
-	return lake.Errorf(lake.ErrInvalid, e.Hint, "%s", what)
+	return hidden(lake.ErrInvalid, e.Hint, "%s", what)
 }
+
+// answered is an error whose text is what another program says; the kind that it
+// has here would only confuse a reader.
+type answered struct{ *lake.Hinted }
+
+func hidden(kind error, hint, format string, args ...any) error {
+	return &answered{&lake.Hinted{Kind: kind, What: fmt.Sprintf(format, args...), Hint: hint}}
+}
+
+func (a *answered) Error() string { return a.What }
+func (a *answered) Unwrap() error { return a.Hinted }
 
 // retryAfter is how long the answer asks to wait, negative when it is one that
 // will not change.

@@ -227,6 +227,24 @@ func TestPatienceEnds(t *testing.T) {
 	})
 }
 
+func TestWhatTheLakeSaysIsSaidOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newClient(t, client.Options{URL: "http://lake", HTTPClient: &http.Client{Transport: roundTrip(func(*http.Request) (*http.Response, error) {
+			w := httptest.NewRecorder()
+			w.WriteHeader(http.StatusServiceUnavailable)
+			_, err := io.WriteString(w, `{"error":{"code":"no_room","message":"the disk is full","hint":"free some space"}}`)
+			return w.Result(), err
+		})}})
+		_, err := c.Post(t.Context(), client.Batch{Events: 1, Body: []byte("{}\n")})
+		if want := "no success for 1m0s: http://lake/v1/events answered 503 no_room: the disk is full"; !errors.Is(err, lake.ErrLimit) || err.Error() != want {
+			t.Errorf("%v", err)
+		}
+		if want := "free some space; what was acknowledged is safe, and sending again is too"; lake.Hint(err) != want {
+			t.Errorf("hint %q", lake.Hint(err))
+		}
+	})
+}
+
 func TestWhatATryCannotMendStopsAtOnce(t *testing.T) {
 	for status, body := range map[int]string{
 		401: `{"error":{"code":"unauthorized","message":"this needs a key","hint":"send a key"}}`,

@@ -43,6 +43,9 @@ send leaves FILE.lake-sent, from which --resume goes on.`,
 			if f.resume && slices.Contains(files, "-") {
 				return &usageError{lake.Errorf(lake.ErrInvalid, "leave --resume out: sending again is safe", "standard input cannot be resumed")}
 			}
+			if err := f.check(); err != nil {
+				return &usageError{err}
+			}
 			return a.send(c.Context(), f, files)
 		},
 	}
@@ -51,12 +54,30 @@ send leaves FILE.lake-sent, from which --resume goes on.`,
 	fs.StringVar(&f.key, "key", "", "write key (default $LAKE_KEY)")
 	fs.StringVar(&f.ca, "ca", "", caUsage)
 	fs.StringVar(&f.source, "source", "", "source of the events, for a lake that asks for no key")
-	fs.IntVar(&f.connections, "connections", 4, "requests at a time")
-	fs.IntVar(&f.batch, "batch", 1000, "most events a request")
+	fs.IntVar(&f.connections, "connections", 4, fmt.Sprintf("requests at a time, 1 to %d", maxConnections))
+	fs.IntVar(&f.batch, "batch", 1000, fmt.Sprintf("most events a request, 1 to %d; a request has about 1 MiB besides", maxBatch))
 	fs.BoolVar(&f.compress, "compress", false, "compress requests with zstd, for slow networks")
 	fs.BoolVar(&f.resume, "resume", false, "go on where an interrupted send of the file ended")
 	fs.DurationVar(&f.patience, "patience", time.Minute, "give up after so long without a success")
 	return c
+}
+
+const (
+	maxConnections = 1000
+	maxBatch       = 100_000
+)
+
+// check returns ErrInvalid for numbers that mean nothing.
+func (f *sendFlags) check() error {
+	switch {
+	case f.connections < 1 || f.connections > maxConnections:
+		return lake.Errorf(lake.ErrInvalid, fmt.Sprintf("use 1 to %d", maxConnections), "--connections %d", f.connections)
+	case f.batch < 1 || f.batch > maxBatch:
+		return lake.Errorf(lake.ErrInvalid, fmt.Sprintf("use 1 to %d", maxBatch), "--batch %d", f.batch)
+	case f.patience <= 0:
+		return lake.Errorf(lake.ErrInvalid, "use a time from 1ms on, e.g. 24h", "--patience %s", f.patience)
+	}
+	return nil
 }
 
 // send sends the files one after another.

@@ -14,6 +14,17 @@ import (
 	"github.com/eventlake/lake/client"
 )
 
+func TestNumbersThatMeanNothingAreRefusedWithTheirRange(t *testing.T) {
+	for flag, hint := range map[string]string{"--batch=0": "use 1 to 100000", "--batch=100001": "use 1 to 100000", "--connections=-1": "use 1 to 1000",
+		"--connections=0": "use 1 to 1000", "--patience=0s": "use a time", "--patience=-1s": "use a time"} {
+		var errs bytes.Buffer
+		a := &app{in: strings.NewReader(""), out: io.Discard, err: &errs}
+		if code := a.run(t.Context(), []string{"send", flag, "-"}); code != exitUsage || !strings.Contains(errs.String(), hint) {
+			t.Errorf("%s: exit %d, %s", flag, code, &errs)
+		}
+	}
+}
+
 func TestAnInterruptedSendIsResumed(t *testing.T) {
 	got := map[string]int{}
 	requests, refuseFrom := 0, 4

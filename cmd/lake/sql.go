@@ -21,6 +21,9 @@ import (
 	"github.com/eventlake/lake/query"
 )
 
+// formatNames are those of --format: parquet is the engine's own.
+const formatNames = "table, csv, json, ndjson or parquet"
+
 func newSQL(a *app) *cobra.Command {
 	var format, output string
 	c := &cobra.Command{
@@ -35,6 +38,9 @@ Works beside a running lake and on a stopped one. SQL can only read, and only th
 		RunE: func(c *cobra.Command, args []string) error {
 			if a.json && format == "table" {
 				format = "json"
+			}
+			if _, err := query.ParseFormat(format); err != nil && format != "parquet" {
+				return &usageError{lake.Errorf(lake.ErrInvalid, "one of "+formatNames, "format %q", format)}
 			}
 			cfg, err := a.config()
 			if err != nil {
@@ -51,7 +57,7 @@ Works beside a running lake and on a stopped one. SQL can only read, and only th
 			})
 		},
 	}
-	c.Flags().StringVar(&format, "format", "table", "table, csv, json, ndjson or parquet")
+	c.Flags().StringVar(&format, "format", "table", formatNames)
 	c.Flags().StringVarP(&output, "output", "o", "", "file to write (default standard output)")
 	return c
 }
@@ -118,7 +124,7 @@ func (a *app) width() int {
 func (a *app) sqlOnce(ctx context.Context, e *duckdb.Engine, sql, format, output string) (err error) {
 	f, err := query.ParseFormat(format)
 	if err != nil {
-		return &usageError{err}
+		return err
 	}
 	start := time.Now()
 	rows, err := query.Run(ctx, e, 0, sql)
