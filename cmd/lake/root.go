@@ -80,6 +80,7 @@ func newRoot(a *app) *cobra.Command {
 	add("care", newKeys(a), newQuarantine(a), newRebuild(a), newCompact(a), newDoctor(a))
 	root.AddCommand(newVersion(a), newDocs(), newSQLProcess(a), exitCodesHelp())
 	a.noteBeginning(root)
+	a.complete(root)
 	return root
 }
 
