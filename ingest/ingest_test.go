@@ -13,6 +13,8 @@ import (
 	"github.com/eventlake/lake/ingest"
 	"github.com/eventlake/lake/laketest/fault"
 	"github.com/eventlake/lake/laketest/memory"
+	"github.com/eventlake/lake/local/disk"
+	"github.com/eventlake/lake/local/ledger"
 	"github.com/eventlake/lake/quarantine"
 	"github.com/eventlake/lake/raw"
 	"github.com/eventlake/lake/transform"
@@ -257,22 +259,46 @@ func TestNothingOfAFailedSpanIsLeftBehind(t *testing.T) {
 	}
 }
 
+// BenchmarkTake is what ingest does for an event until its file is written, over
+// the ledger on disk.
 func BenchmarkTake(b *testing.B) {
+	led, err := ledger.Open(b.Context(), disk.OS{}, b.TempDir(), ledger.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		if err := led.Close(); err != nil {
+			b.Error(err)
+		}
+	})
 	r := newRig()
+	r.ledger = led
 	core := r.core(b, "shard-000")
 	body := strings.Repeat("x", 380)
 	batch := make([]lake.Record, 1000)
-	n := 0
+	n, committed := 0, lake.Position{}
 	b.ReportAllocs()
 	for b.Loop() {
 		b.StopTimer()
+		if core.Bytes() > 8<<20 {
+			commit, err := core.Flush(b.Context(), lake.Span{After: committed, To: lake.Pos(uint64(n))})
+			if err != nil {
+				b.Fatal(err)
+			}
+			for _, f := range commit.Add {
+				if err := r.store.Delete(b.Context(), f.Key); err != nil {
+					b.Fatal(err)
+				}
+			}
+			if err := led.Commit(b.Context(), commit); err != nil {
+				b.Fatal(err)
+			}
+			committed = commit.Span.To
+		}
 		for i := range batch {
 			n++
 			batch[i] = lake.Record{Position: lake.Pos(uint64(n)), Event: lake.Event{Source: "shop", Received: received,
-				Body: fmt.Appendf(batch[i].Body[:0], `{"event_uuid":"%d","event_name":"a:b","created_at":1767225600,"pad":%q}`, n, body)}}
-		}
-		if core.Bytes() > 8<<20 {
-			core.Reset()
+				Body: fmt.Appendf(batch[i].Body[:0], `{"event_uuid":"%d","event_name":"a:b","created_at":1767225600,"pad":"%s"}`, n, body)}}
 		}
 		b.StartTimer()
 		if _, err := core.Take(b.Context(), batch); err != nil {
