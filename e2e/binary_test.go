@@ -6,36 +6,22 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/eventlake/lake/laketest/built"
 )
 
-// binary returns the path of the lake binary: LAKE_BIN, or one built once for
-// this test run.
-var binary = sync.OnceValues(func() (string, error) {
-	if path := os.Getenv("LAKE_BIN"); path != "" {
-		return filepath.Abs(path)
-	}
-	dir, err := os.MkdirTemp("", "lake-e2e-")
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(dir, "lake")
-	out, err := exec.Command("go", "build", "-o", path, "github.com/eventlake/lake/cmd/lake").CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("build lake: %w\n%s", err, out)
-	}
-	return path, nil
-})
+// binary returns the path of the lake binary, which is made once for this test
+// run.
+var binary = sync.OnceValues(built.Lake)
 
 // run runs one command to its end and returns what it printed.
 func run(t *testing.T, args ...string) (stdout, stderr string, exit int) {

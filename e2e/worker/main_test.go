@@ -6,37 +6,24 @@ package worker
 import (
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/eventlake/lake/laketest/built"
 )
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if err := os.RemoveAll(built()); err != nil {
+	if err := built.Remove(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		code = 1
 	}
 	os.Exit(code)
 }
 
-// built is where this test run builds the lake.
-func built() string { return filepath.Join(os.TempDir(), fmt.Sprint("lake-e2e-worker-", os.Getpid())) }
-
-// binary is the path of the lake binary: LAKE_BIN, or one built once for this
-// test run.
-var binary = sync.OnceValues(func() (string, error) {
-	if path := os.Getenv("LAKE_BIN"); path != "" {
-		return filepath.Abs(path)
-	}
-	path := filepath.Join(built(), "lake")
-	if out, err := exec.Command("go", "build", "-o", path, "github.com/eventlake/lake/cmd/lake").CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build lake: %w\n%s", err, out)
-	}
-	return path, nil
-})
+// binary is the path of the lake binary, which is made once for this test run.
+var binary = sync.OnceValues(built.Lake)
 
 // patience bounds every wait for something that another process does.
 const patience = time.Minute
