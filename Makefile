@@ -44,7 +44,7 @@ help: ## list the targets
 
 build: ## build bin/lake (needs Go and a C compiler)
 	@mkdir -p bin
-	CGO_ENABLED=1 $(GO) build -trimpath -buildvcs=auto -o bin/lake ./cmd/lake
+	CGO_ENABLED=1 $(GO) build -trimpath -buildvcs=auto -pgo=bench/lake.pgo -o bin/lake ./cmd/lake
 
 test: check unit race e2e ## everything that must hold: format, vet, lint, tests, races, crash sweeps, kills
 	@echo "all tests passed"
