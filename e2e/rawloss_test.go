@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// mergedLake makes a stopped lake with 40 events of one day, whose raw files were
-// merged twice: 5 files into one each time, then what came out, and nothing was
-// swept yet. It returns the directory and the merged files, the last one first.
+// mergedLake makes a lake with 40 events of one day, whose raw files were merged
+// twice: 5 files into one each time, then what came out. It was killed, so nothing
+// was swept yet, as a stop does. It returns the directory and the merged files, the last one first.
 func mergedLake(t *testing.T) (data string, merged []string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -26,7 +26,7 @@ func mergedLake(t *testing.T) (data string, merged []string) {
 		}
 		must(t, "compact", "--data", s.data)
 	}
-	s.stop()
+	s.kill()
 	verify(t, s.data, "before anything is lost")
 	found, err := filepath.Glob(filepath.Join(s.data, "raw", "*", "*", "*", "*", "*", "merged*"))
 	if err != nil || len(found) < 2 {
