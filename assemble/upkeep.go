@@ -52,6 +52,19 @@ func (u *upkeep) busy() bool {
 	return true
 }
 
+// alone keeps everything else that mu and readers are for away until release is
+// called; ok is false when there is something now.
+func (u *upkeep) alone() (release func(), ok bool) {
+	if !u.mu.TryLock() {
+		return nil, false
+	}
+	if !u.readers.TryLock() {
+		u.mu.Unlock()
+		return nil, false
+	}
+	return func() { u.readers.Unlock(); u.mu.Unlock() }, true
+}
+
 func (u *upkeep) state() (Upkeep, [upkeepSteps]stepCount) {
 	u.statusMu.Lock()
 	defer u.statusMu.Unlock()
@@ -176,14 +189,11 @@ func (l *Local) Tidy(ctx context.Context) error {
 	if _, err := l.Stream.Trim(ctx, journal.Positions()); err != nil {
 		return err
 	}
-	if !l.upkeep.mu.TryLock() {
+	release, ok := l.upkeep.alone()
+	if !ok {
 		return nil
 	}
-	defer l.upkeep.mu.Unlock()
-	if !l.upkeep.readers.TryLock() {
-		return nil
-	}
-	defer l.upkeep.readers.Unlock()
+	defer release()
 	tables, err := l.Catalog.Tables(ctx)
 	if err != nil {
 		return err
@@ -218,14 +228,11 @@ func (l *Local) sweep(ctx context.Context, grace time.Duration, ended raw.Again)
 // files go too. While something reads what it listed before, or makes files that
 // no commit names yet, nothing is deleted.
 func (l *Local) sweepStill(ctx context.Context, grace time.Duration) error {
-	if !l.upkeep.mu.TryLock() {
+	release, ok := l.upkeep.alone()
+	if !ok {
 		return nil
 	}
-	defer l.upkeep.mu.Unlock()
-	if !l.upkeep.readers.TryLock() {
-		return nil
-	}
-	defer l.upkeep.readers.Unlock()
+	defer release()
 	shards, err := l.Stream.Shards(ctx)
 	if err != nil {
 		return err
