@@ -1,6 +1,9 @@
 package lake
 
-import "encoding/hex"
+import (
+	"bytes"
+	"encoding/hex"
+)
 
 // ID is the 128-bit identity of an event: a hash over its source and the id
 // that the producer gave it (or, for a weak id, over the canonical body). Two
@@ -9,6 +12,9 @@ type ID [16]byte
 
 // String is the id as 32 lower-case hex digits.
 func (id ID) String() string { return hex.EncodeToString(id[:]) }
+
+// Compare orders IDs by their bytes: -1, 0 or 1.
+func (id ID) Compare(other ID) int { return bytes.Compare(id[:], other[:]) }
 
 // SourceID names where events come from: an app, a server, a feed. A write key
 // belongs to one source and a source has one mapping. Allowed: a-z, 0-9, '-',

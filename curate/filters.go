@@ -96,16 +96,11 @@ func (f *fileFilter) bytes() (n int) {
 func readFilter(ctx context.Context, store lake.Store, f lake.DataFile) (*fileFilter, error) {
 	found := &fileFilter{key: f.Key}
 	err := withObject(ctx, store, f, func(obj lake.Object) error {
-		pf, err := openParts(obj, f)
+		pf, parts, err := openIDs(ctx, obj, f)
 		if err != nil {
 			return err
 		}
-		found.parts = pf != nil
-		if !found.parts {
-			if pf, err = openWhole(obj, f, true); err != nil {
-				return err
-			}
-		}
+		found.parts = parts
 		for group, rows := range pf.Groups() {
 			filter, err := groupFilter(pf, found.parts, group, rows)
 			if err != nil {

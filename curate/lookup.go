@@ -2,19 +2,15 @@ package curate
 
 import (
 	"context"
-	"encoding/binary"
-	"fmt"
 	"math"
 	"slices"
-
-	"github.com/parquet-go/parquet-go"
 
 	"github.com/eventlake/lake"
 	"github.com/eventlake/lake/curate/parquetfile"
 )
 
 // createdColumn is created_datetime.
-const createdColumn = "created_datetime"
+const createdColumn lake.ColumnID = 4
 
 // Group is a row group of a data file, to choose it by.
 type Group struct {
@@ -44,22 +40,15 @@ func (g *Group) MayHold(ids []lake.ID) (bool, error) {
 // read is lake.ErrCorrupt.
 func IDs(ctx context.Context, store lake.Store, f lake.DataFile, choose func(*Group) (bool, error), each func(lake.ID)) error {
 	return withObject(ctx, store, f, func(obj lake.Object) error {
-		pf, err := openParts(obj, f)
+		pf, parts, err := openIDs(ctx, obj, f)
 		if err != nil {
 			return err
 		}
-		parts := pf != nil
-		if !parts {
-			if pf, err = openWhole(ahead{Object: obj, ctx: ctx, block: new(block)}, f, true); err != nil {
-				return err
+		for i, rows := range pf.Groups() {
+			g := &Group{Rows: rows, First: math.MinInt64, Last: math.MaxInt64}
+			if first, last, ok := pf.Between(i, createdColumn); ok {
+				g.First, g.Last = lake.Instant(first), lake.Instant(last)
 			}
-		}
-		groups, err := groupsOf(obj, pf.Groups())
-		if err != nil {
-			return err
-		}
-		for i := range groups {
-			g := &groups[i]
 			if parts {
 				g.filter = func() (parquetfile.Filter, error) { return pf.Filter(i, idColumn) }
 			}
@@ -81,26 +70,4 @@ func IDs(ctx context.Context, store lake.Store, f lake.DataFile, choose func(*Gr
 		}
 		return nil
 	})
-}
-
-// groupsOf reads the bounds of the row groups out of a footer whose checksum was
-// compared.
-func groupsOf(obj lake.Object, rows []int) ([]Group, error) {
-	file, err := parquet.OpenFile(obj, obj.Size(), parquet.SkipMagicBytes(true), parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
-	if err != nil {
-		return nil, fmt.Errorf("bounds: %v: %w", err, lake.ErrCorrupt)
-	}
-	out := make([]Group, len(rows))
-	for i := range out {
-		out[i] = Group{Rows: rows[i], First: math.MinInt64, Last: math.MaxInt64}
-		for _, c := range file.Metadata().RowGroups[i].Columns {
-			s := &c.MetaData.Statistics
-			if path := c.MetaData.PathInSchema; len(path) != 1 || path[0] != createdColumn || len(s.MinValue) != 8 || len(s.MaxValue) != 8 {
-				continue
-			}
-			out[i].First = lake.Instant(binary.LittleEndian.Uint64(s.MinValue))
-			out[i].Last = lake.Instant(binary.LittleEndian.Uint64(s.MaxValue))
-		}
-	}
-	return out, nil
 }

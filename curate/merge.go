@@ -2,9 +2,7 @@ package curate
 
 import (
 	"bytes"
-	"cmp"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -130,15 +128,9 @@ func (m *merger) open(ctx context.Context, f lake.DataFile) error {
 		}
 		r = bytes.NewReader(data)
 	}
-	if err := parquetfile.Verify(r, f.Bytes); err != nil {
-		return err
-	}
-	pf, err := parquetfile.Open(r, f.Bytes)
+	pf, err := openWhole(r, f, true)
 	if err != nil {
 		return err
-	}
-	if pf.Rows() != f.Rows {
-		return fmt.Errorf("%d rows, the catalog says %d: %w", pf.Rows(), f.Rows, lake.ErrCorrupt)
 	}
 	for g, rows := range pf.Groups() {
 		m.sources = append(m.sources, source{pf, g, rows})
@@ -179,7 +171,7 @@ func (m *merger) systemLeaf(id lake.ColumnID) *column.Leaf {
 
 // checkIDs refuses to seal a day that holds an event twice.
 func (m *merger) checkIDs() error {
-	leaf := m.systemLeaf(1)
+	leaf := m.systemLeaf(idColumn)
 	ids := make([]lake.ID, 0, m.total)
 	for _, s := range m.sources {
 		m.scratch.Reset()
@@ -190,20 +182,13 @@ func (m *merger) checkIDs() error {
 			ids = append(ids, parquetfile.ID(&m.scratch, i))
 		}
 	}
-	slices.SortFunc(ids, compareIDs)
+	slices.SortFunc(ids, lake.ID.Compare)
 	for i := 1; i < len(ids); i++ {
 		if ids[i] == ids[i-1] {
 			return lake.Errorf(lake.ErrCorrupt, "run: lake verify; then lake rebuild of the table", "event %s is twice in the day", ids[i])
 		}
 	}
 	return nil
-}
-
-func compareIDs(a, b lake.ID) int {
-	if x, y := binary.BigEndian.Uint64(a[:8]), binary.BigEndian.Uint64(b[:8]); x != y {
-		return cmp.Compare(x, y)
-	}
-	return cmp.Compare(binary.BigEndian.Uint64(a[8:]), binary.BigEndian.Uint64(b[8:]))
 }
 
 // writeFile writes one file with what fill puts into it.

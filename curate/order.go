@@ -50,7 +50,7 @@ func (m *merger) writeSorted(ctx context.Context) error {
 // sort finds the new order of all rows.
 func (m *merger) sort(ctx context.Context) ([]rowRef, error) {
 	rows := make([]rowRef, 0, m.total)
-	created := m.systemLeaf(4)
+	created := m.systemLeaf(createdColumn)
 	for i, s := range m.sources {
 		m.scratch.Reset()
 		if err := readLeaf(s.file, s.group, s.rows, created, &m.scratch); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"iter"
 
 	"github.com/eventlake/lake"
@@ -106,17 +107,27 @@ func withObject(ctx context.Context, store lake.Store, f lake.DataFile, fn func(
 
 // openWhole compares the checksum over the whole file and its rows. The
 // checksum may be left out for a file that this process has verified before.
-func openWhole(obj lake.Object, f lake.DataFile, verify bool) (*parquetfile.File, error) {
+func openWhole(r io.ReaderAt, f lake.DataFile, verify bool) (*parquetfile.File, error) {
 	if verify {
-		if err := parquetfile.Verify(obj, obj.Size()); err != nil {
+		if err := parquetfile.Verify(r, f.Bytes); err != nil {
 			return nil, err
 		}
 	}
-	pf, err := parquetfile.Open(obj, obj.Size())
+	pf, err := parquetfile.Open(r, f.Bytes)
 	if err != nil {
 		return nil, err
 	}
 	return pf, checkRows(pf, f)
+}
+
+// openIDs is for reading filters and ids only: in parts, or all of a file that
+// has no checksums for that.
+func openIDs(ctx context.Context, obj lake.Object, f lake.DataFile) (pf *parquetfile.File, parts bool, err error) {
+	if pf, err = openParts(obj, f); err != nil || pf != nil {
+		return pf, true, err
+	}
+	pf, err = openWhole(readAhead(ctx, obj), f, true)
+	return pf, false, err
 }
 
 // openParts is for reading filters and ids only; nil for a file that has no

@@ -10,7 +10,7 @@ import (
 // checksum and rows: lake.ErrCorrupt when one differs.
 func Whole(ctx context.Context, store lake.Store, f lake.DataFile) error {
 	return withObject(ctx, store, f, func(obj lake.Object) error {
-		_, err := openWhole(ahead{Object: obj, ctx: ctx, block: new(block)}, f, true)
+		_, err := openWhole(readAhead(ctx, obj), f, true)
 		return err
 	})
 }
@@ -24,6 +24,10 @@ type ahead struct {
 	lake.Object
 	ctx   context.Context // ends the reading of a store that does not look at its own
 	block *block
+}
+
+func readAhead(ctx context.Context, obj lake.Object) ahead {
+	return ahead{Object: obj, ctx: ctx, block: new(block)}
 }
 
 // block is a run of an object's bytes.

@@ -83,10 +83,15 @@ func (v *Values) AddStrings(text []byte, bounds []uint32) {
 	if len(bounds) < 2 {
 		return
 	}
-	base := uint32(len(v.Text)) - bounds[0]
-	v.Text = append(v.Text, text[bounds[0]:bounds[len(bounds)-1]]...)
-	at := len(v.Ends)
-	v.Ends = append(v.Ends, bounds[1:]...)
+	v.addRun(text, bounds[0], bounds[1:])
+}
+
+// addRun appends the strings of text that begin at first and end at ends, of
+// which there is at least one.
+func (v *Values) addRun(text []byte, first uint32, ends []uint32) {
+	base, at := uint32(len(v.Text))-first, len(v.Ends)
+	v.Text = append(v.Text, text[first:ends[len(ends)-1]]...)
+	v.Ends = append(v.Ends, ends...)
 	for i := range v.Ends[at:] {
 		v.Ends[at+i] += base
 	}
@@ -105,12 +110,8 @@ func (v *Values) Append(t lake.ColumnType, src *Values, from, to int) {
 	case lake.TypeUUID:
 		v.Fixed = append(v.Fixed, src.Fixed[16*from:16*to]...)
 	case lake.TypeString:
-		first, last, at := src.end(from), src.end(to), len(v.Ends)
-		base := uint32(len(v.Text)) - first
-		v.Text = append(v.Text, src.Text[first:last]...)
-		v.Ends = append(v.Ends, src.Ends[from:to]...)
-		for i := range v.Ends[at:] {
-			v.Ends[at+i] += base
+		if from < to {
+			v.addRun(src.Text, src.end(from), src.Ends[from:to])
 		}
 	default:
 		v.Ints = append(v.Ints, src.Ints[from:to]...)

@@ -20,15 +20,8 @@ import (
 // what it cannot is read and written anew.
 func copied(t *testing.T, s lake.Schema, filter lake.ColumnID, files ...[]byte) (data []byte, stats []lake.ColumnStat, encoded []lake.ColumnID) {
 	t.Helper()
-	enc, err := parquetfile.NewEncoder()
-	if err != nil {
-		t.Fatal(err)
-	}
 	var b bytes.Buffer
-	w, err := parquetfile.NewWriter(&b, enc, s.Columns, []parquetfile.Meta{{Key: "k", Value: "v"}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	w := writer(t, s, &b)
 	w.FilterOn(filter)
 	for _, file := range files {
 		f, err := parquetfile.Open(bytes.NewReader(file), int64(len(file)))
@@ -54,7 +47,8 @@ func copied(t *testing.T, s lake.Schema, filter lake.ColumnID, files ...[]byte) 
 			}
 		}
 	}
-	if _, _, stats, err = w.Close(); err != nil {
+	_, _, stats, err := w.Close()
+	if err != nil {
 		t.Fatal(err)
 	}
 	return b.Bytes(), stats, encoded

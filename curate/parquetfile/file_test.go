@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"reflect"
 	"testing"
@@ -83,17 +84,23 @@ func chunks(rng *rand.Rand, leaves []column.Leaf, rows int) []column.Chunk {
 	return out
 }
 
-func write(t *testing.T, s lake.Schema, groups ...[]column.Chunk) ([]byte, []lake.ColumnStat, int64) {
+func writer(t *testing.T, s lake.Schema, out io.Writer) *parquetfile.Writer {
 	t.Helper()
 	enc, err := parquetfile.NewEncoder()
 	if err != nil {
 		t.Fatal(err)
 	}
-	var b bytes.Buffer
-	w, err := parquetfile.NewWriter(&b, enc, s.Columns, []parquetfile.Meta{{Key: "k", Value: "v"}})
+	w, err := parquetfile.NewWriter(out, enc, s.Columns, []parquetfile.Meta{{Key: "k", Value: "v"}})
 	if err != nil {
 		t.Fatal(err)
 	}
+	return w
+}
+
+func write(t *testing.T, s lake.Schema, groups ...[]column.Chunk) ([]byte, []lake.ColumnStat, int64) {
+	t.Helper()
+	var b bytes.Buffer
+	w := writer(t, s, &b)
 	for _, g := range groups {
 		w.BeginRowGroup(g[0].Slots)
 		for i := range g {

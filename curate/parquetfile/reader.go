@@ -76,6 +76,21 @@ func (f *File) Has(id lake.ColumnID) bool {
 	return ok
 }
 
+// Between returns the bounds, both inclusive, that the footer has of a column of
+// longs or times in a row group; ok is false when it has none.
+func (f *File) Between(group int, id lake.ColumnID) (lower, upper int64, ok bool) {
+	i, ok := f.byID[id]
+	if !ok {
+		return 0, 0, false
+	}
+	var b bounds
+	s := &f.file.Metadata().RowGroups[group].Columns[i].MetaData.Statistics
+	if err := b.parse(lake.TypeTimestamp, s.MinValue, s.MaxValue); err != nil {
+		return 0, 0, false
+	}
+	return b.minI, b.maxI, true
+}
+
 // Value returns an entry of the footer's key-value metadata.
 func (f *File) Value(key string) (string, bool) { return f.file.Lookup(key) }
 

@@ -123,7 +123,7 @@ func (s *ids) which(wanted func(*idState) bool) (out []lake.ID) {
 			out = append(out, id)
 		}
 	}
-	slices.SortFunc(out, func(x, y lake.ID) int { return slices.Compare(x[:], y[:]) })
+	slices.SortFunc(out, lake.ID.Compare)
 	return out
 }
 
