@@ -10,6 +10,7 @@ import (
 
 	"github.com/eventlake/lake"
 	"github.com/eventlake/lake/ingest"
+	"github.com/eventlake/lake/laketest/levels"
 )
 
 // away is a ledger that does not answer while it is away.
@@ -32,24 +33,6 @@ func (a *away) Commit(ctx context.Context, c lake.Commit) error {
 	return a.Ledger.Commit(ctx, c)
 }
 
-// said counts the lines of a log by level.
-type said struct {
-	slog.Handler
-	warnings, errors atomic.Int64
-}
-
-func (s *said) Enabled(context.Context, slog.Level) bool { return true }
-
-func (s *said) Handle(_ context.Context, r slog.Record) error {
-	switch r.Level {
-	case slog.LevelWarn:
-		s.warnings.Add(1)
-	case slog.LevelError:
-		s.errors.Add(1)
-	}
-	return nil
-}
-
 // TestAWorkerThatFailsForLongSaysSoAsAnError: alarms look for errors. What
 // passes soon is none, and after good work a failure is a new one that is tried
 // again at once.
@@ -58,7 +41,7 @@ func TestAWorkerThatFailsForLongSaysSoAsAnError(t *testing.T) {
 		r := newRig()
 		ledger := &away{Ledger: r.ledger}
 		r.ledger = ledger
-		log := &said{Handler: slog.DiscardHandler}
+		log := levels.New()
 		committed := make(chan lake.Commit, 10)
 		w := r.worker(t, ingest.Options{FlushAge: time.Second, Log: slog.New(log), Committed: func(c lake.Commit) { committed <- c }})
 		ctx, cancel := context.WithCancel(t.Context())
@@ -69,21 +52,21 @@ func TestAWorkerThatFailsForLongSaysSoAsAnError(t *testing.T) {
 			ledger.away.Store(true)
 			r.append(t, event("1", "a:b"))
 			time.Sleep(50 * time.Second)
-			if n := log.errors.Load(); n > 0 {
+			if n := log.Count(slog.LevelError); n > 0 {
 				t.Fatalf("%d errors in 50 seconds", n)
 			}
 			ledger.away.Store(false)
 			<-committed
 		}
-		before := log.warnings.Load()
+		before := log.Count(slog.LevelWarn)
 		ledger.away.Store(true)
 		r.append(t, event("2", "a:b"))
 		time.Sleep(2 * time.Second)
-		if n := log.warnings.Load() - before; n < 3 {
+		if n := log.Count(slog.LevelWarn) - before; n < 3 {
 			t.Errorf("%d tries in the first second after good work", n)
 		}
 		time.Sleep(70 * time.Second)
-		if log.errors.Load() == 0 {
+		if log.Count(slog.LevelError) == 0 {
 			t.Error("no error after more than a minute")
 		}
 		cancel()

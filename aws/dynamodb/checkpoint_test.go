@@ -1,7 +1,6 @@
 package dynamodb_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -17,6 +16,7 @@ import (
 	"github.com/eventlake/lake"
 	"github.com/eventlake/lake/aws/dynamodb"
 	"github.com/eventlake/lake/laketest/awsfake"
+	"github.com/eventlake/lake/laketest/levels"
 	"github.com/eventlake/lake/laketest/memory"
 )
 
@@ -117,7 +117,7 @@ func TestACheckpointThatFailsFailsNoCommit(t *testing.T) {
 // works the log grows.
 func TestACheckpointThatFailsForLongIsAnError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		log := &levels{Handler: slog.DiscardHandler}
+		log := levels.New()
 		o := dynamodb.Options{Checkpoint: 5, Retry: atOnce(), Logger: slog.New(log)}
 		db := fake(o)
 		denied := true
@@ -130,13 +130,13 @@ func TestACheckpointThatFailsForLongIsAnError(t *testing.T) {
 		l := dynamodb.New(db, o)
 		n := uint64(0)
 		commits := func(count int) string {
-			log.said = nil
+			before := len(log.Said())
 			for range count {
 				n++
 				commit(t, l, step(n))
 				time.Sleep(30 * time.Second)
 			}
-			return fmt.Sprint(log.said)
+			return fmt.Sprint(log.Said()[before:])
 		}
 		if got := commits(8); got != "[WARN WARN ERROR ERROR]" {
 			t.Errorf("while it fails: %s", got)
@@ -149,28 +149,10 @@ func TestACheckpointThatFailsForLongIsAnError(t *testing.T) {
 		if got := commits(4); !strings.HasPrefix(got, "[WARN") {
 			t.Errorf("when it fails again: %s", got)
 		}
-		if !log.hinted {
+		if log.Hinted(slog.LevelWarn)+log.Hinted(slog.LevelError) == 0 {
 			t.Error("no hint")
 		}
 	})
-}
-
-// levels is a log that keeps the levels of its lines.
-type levels struct {
-	slog.Handler
-	said   []slog.Level
-	hinted bool
-}
-
-func (l *levels) Enabled(context.Context, slog.Level) bool { return true }
-
-func (l *levels) Handle(_ context.Context, r slog.Record) error {
-	l.said = append(l.said, r.Level)
-	r.Attrs(func(a slog.Attr) bool {
-		l.hinted = l.hinted || a.Key == "hint" && a.Value.String() != ""
-		return true
-	})
-	return nil
 }
 
 // TestACheckpointDoesNotUndoACommit that somebody makes while it is written.

@@ -4,7 +4,6 @@
 package worker
 
 import (
-	"fmt"
 	"os"
 	"sync"
 	"testing"
@@ -13,14 +12,7 @@ import (
 	"github.com/eventlake/lake/laketest/built"
 )
 
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if err := built.Remove(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { os.Exit(built.Main(m)) }
 
 // binary is the path of the lake binary, which is made once for this test run.
 var binary = sync.OnceValues(built.Lake)

@@ -37,6 +37,17 @@ func Lake() (string, error) {
 	return path, nil
 }
 
+// Main runs the tests of a package that uses Lake and removes what was built; it
+// returns the exit code.
+func Main(m interface{ Run() int }) int {
+	code := m.Run()
+	if err := Remove(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return code
+}
+
 // Remove removes what this process has built. It may be called again.
 func Remove() error { return os.RemoveAll(dir(os.Getpid())) }
 

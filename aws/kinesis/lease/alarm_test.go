@@ -11,31 +11,8 @@ import (
 	"github.com/eventlake/lake"
 	"github.com/eventlake/lake/aws/awsapi"
 	"github.com/eventlake/lake/aws/kinesis/lease"
+	"github.com/eventlake/lake/laketest/levels"
 )
-
-// said counts the lines of a log by level.
-type said struct {
-	slog.Handler
-	warnings, errors, hints atomic.Int64
-}
-
-func (s *said) Enabled(context.Context, slog.Level) bool { return true }
-
-func (s *said) Handle(_ context.Context, r slog.Record) error {
-	switch r.Level {
-	case slog.LevelWarn:
-		s.warnings.Add(1)
-	case slog.LevelError:
-		s.errors.Add(1)
-		r.Attrs(func(a slog.Attr) bool {
-			if a.Key == "hint" && a.Value.String() != "" {
-				s.hints.Add(1)
-			}
-			return true
-		})
-	}
-	return nil
-}
 
 // refused is a stream whose shards may at times not be listed.
 type refused struct {
@@ -58,7 +35,7 @@ func TestWhatIsDeniedForAMinuteIsAnError(t *testing.T) {
 	for _, call := range []string{"shards", "list", "swap", "create"} {
 		t.Run(call, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				store, st, log := newLeases(), newStream(2), &said{Handler: slog.DiscardHandler}
+				store, st, log := newLeases(), newStream(2), levels.New()
 				var denied, listed atomic.Bool
 				store.fault = func(operation string) (error, bool) {
 					if operation == call && denied.Load() {
@@ -87,19 +64,19 @@ func TestWhatIsDeniedForAMinuteIsAnError(t *testing.T) {
 				time.Sleep(50 * time.Second)
 				deny(false)
 				time.Sleep(time.Minute)
-				if log.warnings.Load() < 5 || log.errors.Load() > 0 || len(m.Held()) == 0 {
-					t.Errorf("50 seconds: %d warnings, %d errors, works on %v", log.warnings.Load(), log.errors.Load(), m.Held())
+				if log.Count(slog.LevelWarn) < 5 || log.Count(slog.LevelError) > 0 || len(m.Held()) == 0 {
+					t.Errorf("50 seconds: %d warnings, %d errors, works on %v", log.Count(slog.LevelWarn), log.Count(slog.LevelError), m.Held())
 				}
 				deny(true)
 				time.Sleep(2 * time.Minute)
-				if n := log.errors.Load(); n < 5 || log.hints.Load() != n {
-					t.Errorf("2 minutes: %d errors, %d with a hint", n, log.hints.Load())
+				if n := log.Count(slog.LevelError); n < 5 || log.Hinted(slog.LevelError) != n {
+					t.Errorf("2 minutes: %d errors, %d with a hint", n, log.Hinted(slog.LevelError))
 				}
 				deny(false)
 				time.Sleep(2 * renew)
-				before := log.errors.Load() + log.warnings.Load()
+				before := log.Count(slog.LevelError) + log.Count(slog.LevelWarn)
 				time.Sleep(time.Minute)
-				if n := log.errors.Load() + log.warnings.Load() - before; n > 0 {
+				if n := log.Count(slog.LevelError) + log.Count(slog.LevelWarn) - before; n > 0 {
 					t.Errorf("%d lines after it has passed", n)
 				}
 				cancel()
