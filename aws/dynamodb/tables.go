@@ -44,6 +44,7 @@ func Tables(o Options) []sdk.CreateTableInput {
 type Admin interface {
 	sdk.DescribeTableAPIClient
 	CreateTable(context.Context, *sdk.CreateTableInput, ...func(*sdk.Options)) (*sdk.CreateTableOutput, error)
+	DescribeTimeToLive(context.Context, *sdk.DescribeTimeToLiveInput, ...func(*sdk.Options)) (*sdk.DescribeTimeToLiveOutput, error)
 	UpdateTimeToLive(context.Context, *sdk.UpdateTimeToLiveInput, ...func(*sdk.Options)) (*sdk.UpdateTimeToLiveOutput, error)
 }
 
@@ -51,22 +52,26 @@ type Admin interface {
 // an account Terraform does. It returns when they can be used.
 func CreateTables(ctx context.Context, client Admin, o Options) error {
 	for _, t := range Tables(o) {
-		if err := createTable(ctx, client, &t); err != nil {
+		if err := CreateTable(ctx, client, &t); err != nil {
+			return err
+		}
+		if err := expire(ctx, client, t.TableName); err != nil {
 			return fmt.Errorf("create table %s: %w", *t.TableName, err)
 		}
 	}
 	return nil
 }
 
-func createTable(ctx context.Context, client Admin, t *sdk.CreateTableInput) error {
+// CreateTable makes a table, or finds it: a call whose answer was lost is made
+// again. It returns when the table can be used.
+func CreateTable(ctx context.Context, client Admin, t *sdk.CreateTableInput) error {
 	var again awsapi.Retry
 	err := again.Do(ctx, func(ctx context.Context) error {
 		_, err := client.CreateTable(ctx, t)
 		return err
 	})
-	existed := errors.Is(err, lake.ErrExists)
-	if err != nil && !existed {
-		return err
+	if err != nil && !errors.Is(err, lake.ErrExists) {
+		return fmt.Errorf("create table %s: %w", *t.TableName, err)
 	}
 	const patience = 2 * time.Minute
 	w := sdk.NewTableExistsWaiter(client, func(o *sdk.TableExistsWaiterOptions) { o.MinDelay = 100 * time.Millisecond })
@@ -74,17 +79,28 @@ func createTable(ctx context.Context, client Admin, t *sdk.CreateTableInput) err
 		return w.Wait(ctx, &sdk.DescribeTableInput{TableName: t.TableName}, patience)
 	})
 	if err != nil {
-		return err
+		return fmt.Errorf("wait for table %s: %w", *t.TableName, err)
 	}
-	err = again.Do(ctx, func(ctx context.Context) error {
+	return nil
+}
+
+// expire enables TTLAttribute. DynamoDB calls it invalid where it is enabled
+// already, by somebody else or by a call whose answer was lost.
+func expire(ctx context.Context, client Admin, table *string) error {
+	var again awsapi.Retry
+	err := again.Do(ctx, func(ctx context.Context) error {
 		_, err := client.UpdateTimeToLive(ctx, &sdk.UpdateTimeToLiveInput{
-			TableName:               t.TableName,
+			TableName:               table,
 			TimeToLiveSpecification: &types.TimeToLiveSpecification{AttributeName: aws.String(TTLAttribute), Enabled: aws.Bool(true)},
 		})
 		return err
 	})
-	if existed && errors.Is(err, lake.ErrInvalid) {
-		return nil // it is enabled already
+	if !errors.Is(err, lake.ErrInvalid) {
+		return err
 	}
-	return err
+	now, failed := client.DescribeTimeToLive(ctx, &sdk.DescribeTimeToLiveInput{TableName: table})
+	if failed != nil || now.TimeToLiveDescription == nil || aws.ToString(now.TimeToLiveDescription.AttributeName) != TTLAttribute {
+		return errors.Join(err, failed)
+	}
+	return nil
 }

@@ -9,7 +9,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdkdynamodb "github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	sdkkinesis "github.com/aws/aws-sdk-go-v2/service/kinesis"
 	sdks3 "github.com/aws/aws-sdk-go-v2/service/s3"
 
@@ -93,18 +92,7 @@ func (r *rig) resources() {
 	if err := dynamodb.CreateTables(r.t.Context(), client, dynamodb.Options{Claims: r.names.Claims, Ledger: r.names.Ledger}); err != nil {
 		r.t.Fatal(err)
 	}
-	_, err = client.CreateTable(r.t.Context(), &sdkdynamodb.CreateTableInput{
-		TableName: &r.names.Leases, BillingMode: types.BillingModePayPerRequest,
-		AttributeDefinitions: []types.AttributeDefinition{
-			{AttributeName: aws.String("stream"), AttributeType: types.ScalarAttributeTypeS},
-			{AttributeName: aws.String("shard"), AttributeType: types.ScalarAttributeTypeS},
-		},
-		KeySchema: []types.KeySchemaElement{
-			{AttributeName: aws.String("stream"), KeyType: types.KeyTypeHash},
-			{AttributeName: aws.String("shard"), KeyType: types.KeyTypeRange},
-		},
-	})
-	if err != nil {
+	if err := dynamodb.CreateTable(r.t.Context(), client, lease.Definition(r.names.Leases)); err != nil {
 		r.t.Fatal(err)
 	}
 }

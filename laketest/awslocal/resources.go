@@ -3,6 +3,7 @@ package awslocal
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -12,6 +13,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"github.com/eventlake/lake"
+	"github.com/eventlake/lake/aws/awsapi"
 )
 
 // create makes the resources that a lake needs besides its tables.
@@ -28,7 +32,7 @@ func (c *Cloud) create(ctx context.Context, o CloudOptions) (err error) {
 		return nil
 	}
 	store := c.Moto.S3()
-	if _, err := store.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: &o.Names.Bucket}); err != nil {
+	if _, err := store.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: &o.Names.Bucket}); notMade(err) {
 		return fmt.Errorf("create bucket %s: %w", o.Names.Bucket, err)
 	}
 	invisible := cmp.Or(o.Invisible, 30*time.Second)
@@ -45,8 +49,15 @@ func (c *Cloud) create(ctx context.Context, o CloudOptions) (err error) {
 		}
 	}
 	_, err = glue.NewFromConfig(c.Catalog.Config()).CreateDatabase(ctx, &glue.CreateDatabaseInput{DatabaseInput: &gluetypes.DatabaseInput{Name: &o.Names.Database}})
-	if err != nil {
+	if notMade(err) {
 		return fmt.Errorf("create database %s: %w", o.Names.Database, err)
 	}
 	return nil
+}
+
+// notMade reports whether a thing that nobody else makes is not there after the
+// call that makes it. The SDK calls again when an answer is lost, and hears then
+// that there is one.
+func notMade(err error) bool {
+	return err != nil && !errors.Is(awsapi.Classify(err), lake.ErrExists)
 }

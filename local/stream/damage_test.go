@@ -370,8 +370,33 @@ func TestABodyCannotPassForAFrame(t *testing.T) {
 
 func TestUnknownVersionIsRefused(t *testing.T) {
 	fsys := written(t, 1)
-	must(t, disk.WriteWhole(fsys, filepath.Join(dir, "stream.json"), writeText(`{"content":{"version":2,"shards":1,"salt":"1"},"crc32c":"`+crcOf(`{"version":2,"shards":1,"salt":"1"}`)+`"}`)))
+	must(t, disk.WriteWhole(fsys, filepath.Join(dir, "stream.json"), writeText(`{"content":{"version":2,"shards":1,"salt":"1"},"crc32c":"`+crcOf(`{"version":2,"shards":1,"salt":"1"}`)+"\"}\n")))
 	if _, err := stream.Open(t.Context(), fsys, dir, stream.Options{}); !errors.Is(err, lake.ErrInvalid) || lake.Hint(err) == "" {
 		t.Errorf("err = %v", err)
+	}
+}
+
+// A name in capitals and a space after the object are the same to a reader of
+// JSON, not to the disk.
+func TestEachBitOfTheSmallFilesCounts(t *testing.T) {
+	for _, name := range []string{"stream.json", "ends.json"} {
+		path := filepath.Join(dir, name)
+		fsys := written(t, 2)
+		whole, err := disk.ReadWhole(fsys, path)
+		must(t, err)
+		for bit := range 8 * len(whole) {
+			must(t, fsys.Damage(path, func([]byte) []byte {
+				harmed := bytes.Clone(whole)
+				harmed[bit/8] ^= 1 << (bit % 8)
+				return harmed
+			}))
+			if problems := check(t, fsys); len(problems) != 1 || problems[0].Path != path {
+				t.Errorf("bit %d of byte %d of %s (%q) is flipped, and check says %v", bit%8, bit/8, name, whole[bit/8], problems)
+			}
+		}
+		must(t, fsys.Damage(path, func([]byte) []byte { return whole }))
+		if problems := check(t, fsys); len(problems) != 0 {
+			t.Errorf("%s is whole again, and check says %v", name, problems)
+		}
 	}
 }

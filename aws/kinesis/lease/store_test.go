@@ -25,17 +25,7 @@ import (
 func table(t *testing.T) *dynamodb.Client {
 	t.Helper()
 	client := dynamodb.NewFromConfig(awslocal.Moto(t).Config())
-	key := func(name string, kind types.KeyType) types.KeySchemaElement {
-		return types.KeySchemaElement{AttributeName: &name, KeyType: kind}
-	}
-	str := func(name string) types.AttributeDefinition {
-		return types.AttributeDefinition{AttributeName: &name, AttributeType: types.ScalarAttributeTypeS}
-	}
-	_, err := client.CreateTable(t.Context(), &dynamodb.CreateTableInput{
-		TableName: aws.String("leases"), BillingMode: types.BillingModePayPerRequest,
-		AttributeDefinitions: []types.AttributeDefinition{str("stream"), str("shard")},
-		KeySchema:            []types.KeySchemaElement{key("stream", types.KeyTypeHash), key("shard", types.KeyTypeRange)},
-	})
+	_, err := client.CreateTable(t.Context(), lease.Definition("leases"))
 	if err != nil {
 		t.Fatal(err)
 	}

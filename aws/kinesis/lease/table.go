@@ -52,6 +52,21 @@ func NewTable(api API, table, stream string) *Table {
 	return &Table{api: api, table: table, stream: stream, retry: awsapi.Retry{Tries: 3}}
 }
 
+// Definition describes the leases' table as Terraform makes it.
+func Definition(table string) *dynamodb.CreateTableInput {
+	key := func(name string, kind types.KeyType) types.KeySchemaElement {
+		return types.KeySchemaElement{AttributeName: &name, KeyType: kind}
+	}
+	text := func(name string) types.AttributeDefinition {
+		return types.AttributeDefinition{AttributeName: &name, AttributeType: types.ScalarAttributeTypeS}
+	}
+	return &dynamodb.CreateTableInput{
+		TableName: &table, BillingMode: types.BillingModePayPerRequest,
+		AttributeDefinitions: []types.AttributeDefinition{text(attrStream), text(attrShard)},
+		KeySchema:            []types.KeySchemaElement{key(attrStream, types.KeyTypeHash), key(attrShard, types.KeyTypeRange)},
+	}
+}
+
 func once(o *dynamodb.Options) { o.Retryer = aws.NopRetryer{} }
 
 // callTimeout bounds one try. A lease that hangs is as good as one that fails.
