@@ -13,9 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
-
-	"github.com/eventlake/lake"
-	"github.com/eventlake/lake/aws/awsapi"
+	"github.com/aws/smithy-go"
 )
 
 // create makes the resources that a lake needs besides its tables.
@@ -59,5 +57,13 @@ func (c *Cloud) create(ctx context.Context, o CloudOptions) (err error) {
 // call that makes it. The SDK calls again when an answer is lost, and hears then
 // that there is one.
 func notMade(err error) bool {
-	return err != nil && !errors.Is(awsapi.Classify(err), lake.ErrExists)
+	var said smithy.APIError
+	if !errors.As(err, &said) {
+		return err != nil
+	}
+	switch said.ErrorCode() {
+	case "AlreadyExistsException", "BucketAlreadyOwnedByYou", "ResourceInUseException":
+		return false
+	}
+	return true
 }
