@@ -131,7 +131,7 @@ func inputOf(fn *ast.FuncType, name string, services map[string]string) string {
 func unused(size, part string) map[string]string {
 	all := map[string]map[string]string{
 		"": {
-			"dynamodb:CreateTable": "tests and emulators make tables, in an account Terraform does", "dynamodb:UpdateTimeToLive": "as above", "dynamodb:DescribeTable": "as above",
+			"dynamodb:CreateTable": "tests and emulators make tables, in an account Terraform does", "dynamodb:UpdateTimeToLive": "as above", "dynamodb:DescribeTable": "as above", "dynamodb:DescribeTimeToLive": "as above",
 		},
 		"collect": {
 			"kinesis:Get*": "it only publishes", "kinesis:DescribeStreamSummary": "it only publishes", "dynamodb:*": "it has no ledger", "firehose:*": "it keeps nothing",
