@@ -47,6 +47,19 @@ type Event struct {
 	Source   SourceID // who sent it
 	Received Instant  // when the collector took it; the stream makes it monotonic per shard
 	Body     []byte   // the bytes as they came, one JSON value; at most MaxBody
+	Gist     Gist     // what was read in Body already; may be the zero Gist
+}
+
+// Gist is what package transform has found in a body, beside the ID, so that the
+// next stage of the same process need not read the body again. It lives in
+// memory only. A Stream may drop it at any time and never changes it: the same
+// follows from the body.
+type Gist struct {
+	By          any // whose rules found it; nil when there is no Gist
+	Created     Instant
+	Fingerprint uint32
+	Taken       uint16
+	Weak        bool
 }
 
 // MaxBody is the largest event body in bytes that may enter a Stream. Bodies

@@ -30,7 +30,8 @@ type Stream interface {
 	// Read fills b with records after the position, in order, at least one when
 	// there is one, and about max bytes of bodies. It never waits: an empty
 	// batch means that the end was reached. Any consumer may read any position
-	// inside retention, any number of times, with the same result. Errors:
+	// inside retention, any number of times, with the same result, but for the
+	// Gist of an event, which may be there or not. Errors:
 	// ErrTrimmed (older than retention), ErrCorrupt, ErrNotFound (no such shard).
 	Read(ctx context.Context, shard ShardID, after Position, max int, b *Batch) error
 

@@ -33,7 +33,7 @@ func (j *job) look(how *transform.Transformer, received lake.Instant) {
 			j.refused = append(j.refused, refused{i, no.Reason, no.Detail})
 			continue
 		}
-		e.ID = j.row.ID
+		e.ID, e.Gist = j.row.ID, j.row.Gist()
 	}
 }
 

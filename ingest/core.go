@@ -99,10 +99,12 @@ func (c *Core) read(records []lake.Record) {
 		if p.refusal = rec.Refused; p.refusal != nil {
 			continue
 		}
-		if p.refusal = c.scanner(rec.Source).Scan(rec.Source, rec.Body, rec.Received, &p.row); p.refusal != nil {
-			continue
+		s := c.scanner(rec.Source)
+		if !s.Recall(&rec.Event, &p.row) {
+			if p.refusal = s.Scan(rec.Source, rec.Body, rec.Received, &p.row); p.refusal != nil {
+				continue
+			}
 		}
-		p.row.Type, p.row.Subtype = keep(p.row.Type, p.row.Name.Type), keep(p.row.Subtype, p.row.Name.Subtype)
 		c.claims = append(c.claims, lake.Claim{
 			ID: p.row.ID, Position: rec.Position, Time: rec.Received, Fingerprint: p.row.Fingerprint,
 		})

@@ -2,8 +2,10 @@ package ingest_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -113,6 +115,100 @@ func TestEveryRecordGetsItsVerdict(t *testing.T) {
 	}
 	if reasons[lake.ReasonMalformed] != 1 || reasons[lake.ReasonConflict] != 1 || len(reasons) != 3 {
 		t.Errorf("%v", reasons)
+	}
+}
+
+// A name with an escape is read into the scanner's memory, not found in the body.
+func TestNamesWithEscapesStayWithTheirEvents(t *testing.T) {
+	r := newRig()
+	r.names = ingest.NewNames(ingest.Caps{Types: 10, Subtypes: 10}, nil)
+	core := r.core(t, "shard-000")
+	want := []string{"abc:one", "def:two", "ghi:three", "a/b:x", "c/d:y", "jkl:four"}
+	var bodies []string
+	for i, name := range []string{`\u0061bc:one`, `d\u0065f:t\u0077o`, `ghi:\u0074hree`, `a\/b:x`, `c\/d:y`, `jkl:four`} {
+		bodies = append(bodies, fmt.Sprintf(`{"event_uuid":"%d","event_name":"%s","created_at":1767225600}`, i, name))
+	}
+	if _, err := core.Take(t.Context(), records(bodies...)); err != nil {
+		t.Fatal(err)
+	}
+	commit, err := core.Flush(t.Context(), lake.Span{To: lake.Pos(uint64(len(bodies)))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := make([]string, len(want))
+	for _, line := range r.lines(t, commit) {
+		var e struct {
+			N       int    `json:"event_uuid,string"`
+			Type    string `json:"event_type"`
+			Subtype string `json:"event_subtype"`
+		}
+		if err := json.Unmarshal([]byte(line), &e); err != nil {
+			t.Fatal(err)
+		}
+		got[e.N] = e.Type + ":" + e.Subtype
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+// lines are those of the commit's raw files.
+func (r *rig) lines(t testing.TB, commit lake.Commit) (out []string) {
+	t.Helper()
+	for _, f := range commit.Add {
+		if f.Kind != lake.KindRaw {
+			continue
+		}
+		err := raw.NewReader(r.store, nil).EachLine(t.Context(), f, func(line []byte) error {
+			out = append(out, string(line))
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return out
+}
+
+// What collect found in an event makes the same of it as the event itself; what
+// others found, under rules that have changed since, is not believed.
+func TestGistsChangeNothing(t *testing.T) {
+	bodies := []string{
+		event("1", "a:b"), event("1", "a:b"), `{"event_name":"a:b","created_at":1767225600}`, `{"broken`, `{"event_uuid":"2","event_name":"\u0061:c","created_at":1767225600}`,
+		`{"event_uuid":"1","event_name":"a:b","created_at":1767225600,"other":1}`, `{"event_uuid":"3","event_name":"a:b","created_at":1767225601,"source":"x"}`,
+	}
+	rules := sources("")
+	var want lake.Commit
+	var lines []string
+	for name, by := range map[string]*transform.Transformer{"the same rules": rules, "others": sources("")} {
+		r := newRig()
+		gz, err := raw.NewCompressor(r.store, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		core := ingest.NewCore("shard-000", r.ledger, func(lake.SourceID) *transform.Transformer { return rules }, r.names, raw.NewWriter(gz, nil), gz, raw.NewMemory(1<<20))
+		batch := records(bodies...)
+		for i := range batch {
+			var row transform.Row
+			if by.Scanner().Scan("shop", batch[i].Body, received, &row) == nil {
+				batch[i].ID, batch[i].Gist = row.ID, row.Gist()
+			}
+		}
+		if _, err := core.Take(t.Context(), batch); err != nil {
+			t.Fatal(err)
+		}
+		commit, err := core.Flush(t.Context(), lake.Span{To: lake.Pos(uint64(len(bodies)))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := r.lines(t, commit); lines == nil {
+			want, lines = commit, got
+		} else if !slices.Equal(got, lines) || !reflect.DeepEqual(commit, want) {
+			t.Errorf("%s: %q\n%+v, want %q\n%+v", name, got, commit, lines, want)
+		}
+	}
+	if len(lines) != 4 {
+		t.Errorf("%d lines: %q", len(lines), lines)
 	}
 }
 

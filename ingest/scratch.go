@@ -7,15 +7,6 @@ import (
 	"github.com/eventlake/lake"
 )
 
-// keep returns bytes that outlive the scanner's next Scan: usually the true
-// name is the partition name, which is shared and costs nothing.
-func keep(b []byte, name string) []byte {
-	if string(b) == name {
-		return b[:len(b):len(b)]
-	}
-	return slices.Clone(b)
-}
-
 func grow[T any](s []T, n int) []T {
 	s = slices.Grow(s[:0], n)[:n]
 	clear(s)

@@ -9,48 +9,51 @@ import (
 // knownNames is how many pairs of type and subtype a scanner remembers.
 const knownNames = 1024
 
-// knownName is a pair of true names and the name for partitions.
-type knownName struct {
-	typ, subtype string
-	name         lake.Name
+// names are a pair of true names and the name for partitions, under one set of
+// rules. They never change, so rows share them and may keep them.
+type names struct {
+	rules        *Transformer
+	typ, subtype []byte
+	safe         lake.Name
 }
 
 // fillName sets the true names and the path-safe one.
 func (s *Scanner) fillName(body []byte, row *Row) *lake.Refusal {
 	var refusal *lake.Refusal
+	var typ, subtype []byte
 	hash := uint64(0)
 	if len(s.t.m.Name) > 0 {
 		whole, bad := s.nameText(body, slotName, &s.nameBuf)
 		if refusal = bad; refusal == nil && whole != nil {
 			hash = s.hashes[slotName]
-			row.Type = whole
+			typ = whole
 			if i := bytes.IndexByte(whole, ':'); i >= 0 {
-				row.Type, row.Subtype = whole[:i], whole[i+1:]
+				typ, subtype = whole[:i], whole[i+1:]
 			}
-			if len(row.Type) == 0 {
+			if len(typ) == 0 {
 				return &lake.Refusal{Reason: lake.ReasonBadName, Detail: "the name " + quoted(whole) + " has no type before the colon"}
 			}
 		}
 	} else {
-		if row.Type, refusal = s.nameText(body, slotType, &s.nameBuf); refusal != nil {
+		if typ, refusal = s.nameText(body, slotType, &s.nameBuf); refusal != nil {
 			return refusal
 		}
-		if row.Subtype, refusal = s.nameText(body, slotSubtype, &s.subtypeBuf); refusal == nil {
+		if subtype, refusal = s.nameText(body, slotSubtype, &s.subtypeBuf); refusal == nil {
 			hash = foldMember(s.hashOf(slotType), s.hashOf(slotSubtype))
 		}
 	}
 	if refusal != nil {
 		return refusal
 	}
-	if row.Type == nil {
-		if row.Type = s.t.defaultType; len(row.Type) == 0 {
+	if typ == nil {
+		if typ = s.t.defaultType; len(typ) == 0 {
 			return &lake.Refusal{Reason: lake.ReasonNoName, Detail: "there is nothing at " + s.namePath().String()}
 		}
 	}
-	if len(row.Subtype) == 0 {
-		row.Subtype = s.t.defaultSubtype
+	if len(subtype) == 0 {
+		subtype = s.t.defaultSubtype
 	}
-	row.Name = s.safeName(hash, row.Type, row.Subtype)
+	row.setNames(s.namesOf(hash, typ, subtype))
 	return nil
 }
 
@@ -91,13 +94,13 @@ func (s *Scanner) nameText(body []byte, f slot, buf *[]byte) ([]byte, *lake.Refu
 	return text, nil
 }
 
-// safeName returns the path-safe names. Each pair has one place in a table,
+// namesOf returns the names that rows share. Each pair has one place in a table,
 // where the last pair that needed the place stays.
-func (s *Scanner) safeName(hash uint64, typ, subtype []byte) lake.Name {
-	known := &s.names[(hash^hash>>32)%knownNames]
-	if known.typ != string(typ) || known.subtype != string(subtype) {
-		*known = knownName{typ: string(typ), subtype: string(subtype)}
-		known.name = lake.Name{Type: PathSafe(known.typ), Subtype: PathSafe(known.subtype)}
+func (s *Scanner) namesOf(hash uint64, typ, subtype []byte) *names {
+	place := &s.names[(hash^hash>>32)%knownNames]
+	if n := *place; n != nil && bytes.Equal(n.typ, typ) && bytes.Equal(n.subtype, subtype) {
+		return n
 	}
-	return known.name
+	*place = &names{s.t, bytes.Clone(typ), bytes.Clone(subtype), lake.Name{Type: PathSafe(string(typ)), Subtype: PathSafe(string(subtype))}}
+	return *place
 }

@@ -26,7 +26,7 @@ type Scanner struct {
 	buf                        []byte
 	idBuf, nameBuf, subtypeBuf []byte
 	canon                      canonical
-	names                      []knownName
+	names                      []*names
 }
 
 // span is where a value stands in the body.

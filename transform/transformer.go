@@ -27,5 +27,5 @@ func New(m Mapping) (*Transformer, error) {
 // Scanner returns the scratch memory that one goroutine needs to scan. It
 // grows with the largest event seen, to a few times lake.MaxEvent at most.
 func (t *Transformer) Scanner() *Scanner {
-	return &Scanner{t: t, names: make([]knownName, knownNames)}
+	return &Scanner{t: t, names: make([]*names, knownNames)}
 }

@@ -18,7 +18,7 @@ const start lake.Instant = 1_700_000_000_000_000
 // Event makes the n-th event of a writer, with a body of at least size bytes
 // that says which one it is. IDs are spread like hashes.
 func Event(writer, n, size int) lake.Event {
-	e := lake.Event{Source: lake.SourceID(fmt.Sprint("source-", writer%3)), Received: start + lake.Instant(n)}
+	e := lake.Event{Source: lake.SourceID(fmt.Sprint("source-", writer%3)), Received: start + lake.Instant(n), Gist: gist(writer, n)}
 	rng := rand.New(rand.NewPCG(uint64(writer), uint64(n)))
 	binary.BigEndian.PutUint64(e.ID[:8], rng.Uint64())
 	binary.BigEndian.PutUint64(e.ID[8:], rng.Uint64())
@@ -26,6 +26,14 @@ func Event(writer, n, size int) lake.Event {
 	e.Body = append(e.Body, bytes.Repeat([]byte("x"), max(0, size-2-len(e.Body)))...)
 	e.Body = append(e.Body, `"}`...)
 	return e
+}
+
+// gist is what was read in an event; in some nobody did.
+func gist(writer, n int) lake.Gist {
+	if n%5 == 0 {
+		return lake.Gist{}
+	}
+	return lake.Gist{By: writer, Created: lake.Instant(n), Fingerprint: uint32(n), Taken: uint16(n % 7), Weak: n%2 == 0}
 }
 
 // Events makes n events of a writer, from number first on.
@@ -129,6 +137,11 @@ func shardFrom(ctx context.Context, t *testing.T, st lake.Stream, id lake.ShardI
 // same compares what was stored with what was sent, but for Received.
 func same(r lake.Record, e lake.Event) bool {
 	return r.ID == e.ID && r.Source == e.Source && bytes.Equal(r.Body, e.Body)
+}
+
+// sent is same, and the record's gist is the event's when there is one.
+func sent(r lake.Record, e lake.Event) bool {
+	return same(r, e) && (r.Gist == e.Gist || r.Gist == lake.Gist{})
 }
 
 // number returns writer and number of an Event from its body.

@@ -10,6 +10,7 @@ import (
 type cached struct {
 	frame
 	data    []byte // the whole frame
+	gists   gists
 	refs    atomic.Int32
 	buffers *buffers
 }
@@ -18,7 +19,7 @@ func (c *cached) body() []byte { return c.data[frameHeaderSize:] }
 
 func (c *cached) release() {
 	if c.refs.Add(-1) == 0 {
-		c.buffers.put(c.data)
+		c.buffers.put(c.data, c.gists)
 	}
 }
 
@@ -31,19 +32,24 @@ type cache struct {
 	buffers *buffers
 }
 
-// push takes over the buffer of a frame that was stored.
-func (c *cache) push(f frame, data []byte) {
+// push takes over the memory of a frame that was stored.
+func (c *cache) push(f frame, data []byte, g gists) {
 	if len(data) > c.limit {
 		c.drop(len(c.frames)) // what is kept must reach up to the end
-		c.buffers.put(data)
+		c.buffers.put(data, g)
 		return
 	}
 	if cap(data) > 2*len(data) {
 		whole := slices.Clone(data)
-		c.buffers.put(data)
+		c.buffers.put(data, nil)
 		data = whole
 	}
-	e := &cached{frame: f, data: data, buffers: c.buffers}
+	if cap(g) > 2*len(g) {
+		all := slices.Clone(g)
+		c.buffers.put(nil, g)
+		g = all
+	}
+	e := &cached{frame: f, data: data, gists: g, buffers: c.buffers}
 	e.refs.Store(1)
 	c.frames = append(c.frames, e)
 	c.bytes += cost(e)
@@ -55,7 +61,10 @@ func (c *cache) push(f frame, data []byte) {
 	c.drop(n)
 }
 
-func cost(c *cached) int { return cap(c.data) + 96 }
+func cost(c *cached) int { return cap(c.data) + cap(c.gists)*gistBytes + 128 }
+
+// gistBytes is the size of a lake.Gist in memory.
+const gistBytes = 32
 
 // drop lets go of the n oldest frames.
 func (c *cache) drop(n int) {

@@ -13,8 +13,10 @@ import (
 // run is the writer: it stores one group after the other until the queue is
 // closed and empty.
 func (sh *shard) run() {
+	patient := time.NewTimer(0)
+	defer patient.Stop()
 	for {
-		g, closed := sh.queue.take()
+		g, wait, closed := sh.queue.take()
 		switch {
 		case g != nil:
 			size := len(g.buf) - frameHeaderSize
@@ -24,6 +26,12 @@ func (sh *shard) run() {
 			close(g.done)
 		case closed:
 			return
+		case wait > 0:
+			patient.Reset(wait)
+			select {
+			case <-sh.queue.wake:
+			case <-patient.C:
+			}
 		default:
 			<-sh.queue.wake
 		}
@@ -61,8 +69,8 @@ func (sh *shard) commit(g *group) error {
 	}
 	took := time.Since(start)
 	s.bytes.Add(size)
-	sh.publish(f, g.buf, took)
-	g.buf = nil // the cache has it now
+	sh.publish(f, g, took)
+	g.buf, g.gists = nil, nil // the cache has them now
 	if s.options.OnSync != nil {
 		s.options.OnSync(took, int(f.count), int(size))
 	}

@@ -14,9 +14,10 @@ const minCharge = 32
 
 // decode appends the records of a frame's body from position from on to b, until
 // left, the wanted bytes of bodies, is used up; at least one. With inPlace the
-// records point into body, else the bodies are copied to b.Buf. It returns the
+// records point into body, else the bodies are copied to b.Buf. What was read in
+// them, if that is known, are the gists of the whole frame. It returns the
 // position after the last record taken; ok is false when the body is malformed.
-func decode(f frame, body []byte, from uint64, left *int, b *lake.Batch, names *names, inPlace bool) (next uint64, ok bool) {
+func decode(f frame, body []byte, known gists, from uint64, left *int, b *lake.Batch, names *names, inPlace bool) (next uint64, ok bool) {
 	if f.kind == kindGap {
 		return f.last() + 1, true
 	}
@@ -30,9 +31,11 @@ func decode(f frame, body []byte, from uint64, left *int, b *lake.Batch, names *
 			at += uint64(r.n)
 			continue
 		}
+		begin := len(b.Records)
 		if at, ok = r.decode(at, from, left, b, names, inPlace); !ok {
 			return at, false
 		}
+		known.fill(b.Records[begin:], at-f.first)
 		if *left <= 0 {
 			return at, true
 		}
@@ -83,6 +86,17 @@ func (r *run) decode(at, from uint64, left *int, b *lake.Batch, names *names, in
 		bodies, ids = bodies[size:], ids[16:]
 	}
 	return at, true
+}
+
+// fill gives the records their gists; the last of them stands before the n-th
+// record of the frame.
+func (g gists) fill(records []lake.Record, n uint64) {
+	from := int(n) - len(records)
+	for i := range records {
+		if records[i].Gist = (lake.Gist{}); len(g) > 0 {
+			records[i].Gist = g[from+i]
+		}
+	}
 }
 
 // valid reports whether a frame's body is well formed.

@@ -13,7 +13,7 @@ import (
 
 // makeFrame encodes events as one frame whose first position is first.
 func makeFrame(events []lake.Event, first uint64, salt uint32) []byte {
-	g := newGroup(nil)
+	g := newGroup(nil, nil)
 	order := make([]int32, len(events))
 	for i := range order {
 		order[i] = int32(i)
@@ -61,7 +61,7 @@ func TestFramesComeBackFromAnyPosition(t *testing.T) {
 		for at := from; at < 100+uint64(len(events)); {
 			left := 1 + rng.IntN(1000)
 			before := len(batch.Records)
-			next, ok := decode(f, b[frameHeaderSize:], at, &left, &batch, &known, rng.IntN(2) == 0)
+			next, ok := decode(f, b[frameHeaderSize:], nil, at, &left, &batch, &known, rng.IntN(2) == 0)
 			if !ok || next == at || len(batch.Records)-before != int(next-at) {
 				t.Fatalf("decode from %d: next %d, %v", at, next, ok)
 			}
@@ -107,7 +107,7 @@ func FuzzFrame(f *testing.F) {
 					left = 1
 				}
 				before := at
-				at, ok = decode(fr, body, at, &left, &batch, &known, inPlace)
+				at, ok = decode(fr, body, nil, at, &left, &batch, &known, inPlace)
 				if valid && (!ok || at <= before) {
 					t.Fatalf("a valid frame stops at %d: %v", at, ok)
 				}

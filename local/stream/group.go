@@ -2,6 +2,7 @@ package stream
 
 import (
 	"sync"
+	"time"
 
 	"github.com/eventlake/lake"
 )
@@ -10,15 +11,18 @@ import (
 // events are encoded when they are added, so nothing of the caller's is kept.
 type group struct {
 	buf   []byte // room for the frame's head, then runs
+	gists gists
 	count int
 	time  lake.Instant // of the last record
+	calls int          // of Append that have events in it
+	since time.Time    // the first of them
 
 	done chan struct{} // closed when the group is stored or has failed
 	err  error         // valid after done; nil when stored
 }
 
-func newGroup(buf []byte) *group {
-	return &group{buf: append(buf[:0], make([]byte, frameHeaderSize)...), done: make(chan struct{})}
+func newGroup(buf []byte, gists gists) *group {
+	return &group{buf: append(buf[:0], make([]byte, frameHeaderSize)...), gists: gists[:0], since: time.Now(), done: make(chan struct{})}
 }
 
 func (g *group) full() bool { return len(g.buf) >= frameTarget }
@@ -39,6 +43,9 @@ func (g *group) add(events []lake.Event, order []int32, last lake.Instant) int {
 		n++
 	}
 	g.buf = appendRun(g.buf, events, order[:n], at)
+	for _, i := range order[:n] {
+		g.gists = append(g.gists, events[i].Gist)
+	}
 	g.count += n
 	g.time = at
 	return n
@@ -48,6 +55,7 @@ func (g *group) add(events []lake.Event, order []int32, last lake.Instant) int {
 type queue struct {
 	mu     sync.Mutex
 	groups []*group
+	pace   pace
 	time   lake.Instant // log time of the last record added
 	closed bool
 	wake   chan struct{} // one token: there is something to do
@@ -76,24 +84,32 @@ func (q *queue) add(events []lake.Event, order []int32, into []*group, buffers *
 		size += len(g.buf) - before
 		if n := len(into); n == 0 || into[n-1] != g {
 			into = append(into, g)
+			g.calls++
 		}
 	}
 	q.signal()
 	return into, size, true
 }
 
-// take removes the oldest group; nil when none waits.
-func (q *queue) take() (g *group, closed bool) {
+// take removes the oldest group; nil when none waits, or when the oldest should
+// wait still, for at most the returned time.
+func (q *queue) take() (g *group, wait time.Duration, closed bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if len(q.groups) == 0 {
-		return nil, q.closed
+		return nil, 0, q.closed
 	}
 	g = q.groups[0]
+	if len(q.groups) == 1 && !q.closed && !g.full() {
+		if wait = q.pace.wait(g.calls, g.since, time.Now()); wait > 0 {
+			return nil, wait, false
+		}
+	}
+	q.pace.stored(g.calls)
 	n := copy(q.groups, q.groups[1:])
 	q.groups[n] = nil
 	q.groups = q.groups[:n]
-	return g, false
+	return g, 0, false
 }
 
 // close lets the writer finish what waits; nothing can be added any more.
@@ -111,19 +127,32 @@ func (q *queue) signal() {
 	}
 }
 
+// gists are those of a frame's records, in their order.
+type gists []lake.Gist
+
 // buffers recycles the memory of frames.
-type buffers struct{ pool sync.Pool }
+type buffers struct{ frames, gists sync.Pool }
 
-func (b *buffers) get() []byte {
-	if p, ok := b.pool.Get().(*[]byte); ok {
-		return *p
+func (b *buffers) get() (frame []byte, g gists) {
+	if p, ok := b.frames.Get().(*[]byte); ok {
+		frame = *p
 	}
-	return nil
+	if p, ok := b.gists.Get().(*gists); ok {
+		g = *p
+	}
+	return frame, g
 }
 
-func (b *buffers) put(buf []byte) {
+func (b *buffers) put(frame []byte, g gists) {
 	// The rare very large ones are left to the garbage collector.
-	if cap(buf) > 0 && cap(buf) <= 4*frameTarget {
-		b.pool.Put(&buf)
+	if cap(frame) > 0 && cap(frame) <= 4*frameTarget {
+		b.frames.Put(&frame)
+	}
+	if cap(g) > 0 && cap(g) <= maxGists {
+		clear(g)
+		b.gists.Put(&g)
 	}
 }
+
+// maxGists is how many there are in a frame of very small events.
+const maxGists = frameTarget / 32

@@ -80,7 +80,7 @@ func (s *Stream) Read(ctx context.Context, id lake.ShardID, after lake.Position,
 		var next uint64
 		if p.frame != nil {
 			var ok bool
-			next, ok = decode(p.frame.frame, p.frame.body(), p.at, &left, b, &s.names, false)
+			next, ok = decode(p.frame.frame, p.frame.body(), p.frame.gists, p.at, &left, b, &s.names, false)
 			p.frame.release()
 			if !ok {
 				return lake.Errorf(lake.ErrCorrupt, "restart the lake; check the memory of the machine", "%s: the frame of position %d in memory", id, p.at)
@@ -135,7 +135,7 @@ func (sh *shard) readFile(p place, left *int, b *lake.Batch) (next uint64, err e
 			return next, err
 		}
 		var ok bool
-		if next, ok = decode(f, data[frameHeaderSize:], next, left, b, &sh.stream.names, true); !ok {
+		if next, ok = decode(f, data[frameHeaderSize:], nil, next, left, b, &sh.stream.names, true); !ok {
 			return next, damaged(p.file.path, offset, "a frame is malformed")
 		}
 		if next > f.last() {

@@ -96,8 +96,8 @@ func (sh *shard) wait(after uint64) <-chan struct{} {
 }
 
 // publish shows readers a frame that is synced.
-func (sh *shard) publish(f frame, data []byte, took time.Duration) {
-	size := int64(len(data))
+func (sh *shard) publish(f frame, from *group, took time.Duration) {
+	size := int64(len(from.buf))
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	g := sh.active()
@@ -109,6 +109,6 @@ func (sh *shard) publish(f frame, data []byte, took time.Duration) {
 	sh.counts.Records += int64(f.count)
 	sh.counts.Bytes += size
 	sh.counts.SyncTime += took
-	sh.cache.push(f, data)
+	sh.cache.push(f, from.buf, from.gists)
 	sh.notify()
 }
