@@ -159,7 +159,8 @@ func (d *dialogue) normal(text string) string {
 	if d.lake != nil {
 		text = strings.ReplaceAll(text, d.lake.addr, "ADDR")
 	}
-	now := regexp.MustCompile(d.today.Format(time.DateOnly) + `[T ]\d\d:\d\d:\d\d(\.\d+)?Z?`)
+	// The day may end while a dialogue goes on.
+	now := regexp.MustCompile(`(` + d.today.Format(time.DateOnly) + `|` + d.today.AddDate(0, 0, 1).Format(time.DateOnly) + `)[T ]\d\d:\d\d:\d\d(\.\d+)?Z?`)
 	volatile := now.MatchString(text) || size.MatchString(text)
 	text = now.ReplaceAllString(text, "NOW")
 	text = rate.ReplaceAllString(size.ReplaceAllString(duration.ReplaceAllString(text, "TIME"), "SIZE"), "RATE")
