@@ -88,19 +88,37 @@ func (s *Stream) Split(ctx context.Context, shard string) error {
 	}
 	middle := low.Add(low, high)
 	middle.Rsh(middle, 1).Add(middle, big.NewInt(1))
-	if _, err := s.Client.SplitShard(ctx, &kinesis.SplitShardInput{StreamName: &s.Name, ShardToSplit: &shard, NewStartingHashKey: aws.String(middle.String())}); err != nil {
+	_, err = s.Client.SplitShard(ctx, &kinesis.SplitShardInput{StreamName: &s.Name, ShardToSplit: &shard, NewStartingHashKey: aws.String(middle.String())})
+	if err := s.resharded(ctx, shard, err); err != nil {
 		return fmt.Errorf("split %s: %w", shard, err)
 	}
-	return s.wait(ctx)
+	return nil
 }
 
 // Merge joins two neighbouring open shards and waits until their child takes
 // records.
 func (s *Stream) Merge(ctx context.Context, shard, neighbour string) error {
-	if _, err := s.Client.MergeShards(ctx, &kinesis.MergeShardsInput{StreamName: &s.Name, ShardToMerge: &shard, AdjacentShardToMerge: &neighbour}); err != nil {
+	_, err := s.Client.MergeShards(ctx, &kinesis.MergeShardsInput{StreamName: &s.Name, ShardToMerge: &shard, AdjacentShardToMerge: &neighbour})
+	if err := s.resharded(ctx, shard, err); err != nil {
 		return fmt.Errorf("merge %s and %s: %w", shard, neighbour, err)
 	}
-	return s.wait(ctx)
+	return nil
+}
+
+// resharded waits until the stream is ACTIVE after a call that reshards it. The
+// SDK calls again when an answer is lost, and hears then that it cannot be done:
+// what counts is that the shard has children.
+func (s *Stream) resharded(ctx context.Context, shard string, failed error) error {
+	if err := s.wait(ctx); err != nil || failed == nil {
+		return errors.Join(failed, err)
+	}
+	all, err := s.Shards(ctx)
+	for _, d := range all {
+		if aws.ToString(d.ParentShardId) == shard {
+			return nil
+		}
+	}
+	return errors.Join(failed, err)
 }
 
 // errNoShard means that a stream has no such shard.
