@@ -32,7 +32,7 @@ func TestNothingIsLostOrDoubledWhateverFails(t *testing.T) {
 
 	s := newSite(t, setup{
 		buffer:  2 * time.Second,
-		faults:  delivery.Faults{Seed: seed, Throttle: .05, Entry: .05, Lost: .05, Repeat: .1, Upload: .1},
+		faults:  delivery.Faults{Seed: seed, Throttle: .05, Entry: .15, Lost: .05, Repeat: .1, Upload: .1},
 		curates: 2,
 		told:    []string{"quarantine/", "raw/event_type=l", "raw/event_type=p"}, // of the others S3 says nothing
 		kill: map[string]func(int) lambda.Fault{
