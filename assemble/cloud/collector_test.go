@@ -28,7 +28,7 @@ func TestTheCollectorReadsItsKeysAgain(t *testing.T) {
 	t.Setenv("AWS_REGION", "us-east-1")
 	t.Chdir(t.TempDir())
 	dir, bucket, name := t.TempDir(), "keys", "config/keys.json"
-	if _, err := moto.S3().CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &bucket}); err != nil {
+	if _, err := moto.S3().CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &bucket}); awslocal.Made(err) != nil {
 		t.Fatal(err)
 	}
 	made, err := keys.Open(disk.OS{}, dir, keys.Options{})

@@ -35,7 +35,7 @@ func TestOnMoto(t *testing.T) {
 	}
 
 	bucket := aws.String("delivered")
-	if _, err := objects.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: bucket}); err != nil {
+	if _, err := objects.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: bucket}); awslocal.Made(err) != nil {
 		t.Fatal(err)
 	}
 	if _, err := client.CreateDeliveryStream(t.Context(), &sdk.CreateDeliveryStreamInput{

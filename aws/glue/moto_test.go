@@ -28,11 +28,11 @@ type cloud struct {
 func newCloud(t *testing.T, moto, front *awslocal.Endpoint, name string) *cloud {
 	t.Helper()
 	api := glue.NewClient(front.Config())
-	if _, err := api.CreateDatabase(t.Context(), &sdk.CreateDatabaseInput{DatabaseInput: &types.DatabaseInput{Name: aws.String(name)}}); err != nil {
+	if _, err := api.CreateDatabase(t.Context(), &sdk.CreateDatabaseInput{DatabaseInput: &types.DatabaseInput{Name: aws.String(name)}}); awslocal.Made(err) != nil {
 		t.Fatal(err)
 	}
 	client := s3.NewClient(moto.Config())
-	if _, err := client.CreateBucket(t.Context(), &awss3.CreateBucketInput{Bucket: &name}); err != nil {
+	if _, err := client.CreateBucket(t.Context(), &awss3.CreateBucketInput{Bucket: &name}); awslocal.Made(err) != nil {
 		t.Fatal(err)
 	}
 	store, err := s3.New(client, s3.Options{Bucket: name, Prefix: "below"})

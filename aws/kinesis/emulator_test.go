@@ -4,14 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/big"
 	"slices"
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/kinesis"
-	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 
 	"github.com/eventlake/lake"
 	"github.com/eventlake/lake/aws/kinesis"
@@ -35,46 +32,15 @@ func (e *emulator) create(t *testing.T, shards int) string {
 	t.Helper()
 	e.streams++
 	name := fmt.Sprintf("events-%d", e.streams)
-	if _, err := e.client.CreateStream(t.Context(), &sdk.CreateStreamInput{StreamName: &name, ShardCount: aws.Int32(int32(shards))}); err != nil {
+	if _, err := awslocal.CreateStream(t.Context(), e.client, name, shards); err != nil {
 		t.Fatal(err)
 	}
-	e.settle(t, name)
 	return name
 }
 
-// settle waits until a stream is active.
-func (e *emulator) settle(t *testing.T, name string) *types.StreamDescription {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	defer cancel()
-	for {
-		out, err := e.client.DescribeStream(ctx, &sdk.DescribeStreamInput{StreamName: &name})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if out.StreamDescription.StreamStatus == types.StreamStatusActive {
-			return out.StreamDescription
-		}
-		time.Sleep(2 * time.Millisecond)
-	}
-}
-
-// split splits a shard in the middle.
-func (e *emulator) split(t *testing.T, name string, shard lake.ShardID) {
-	t.Helper()
-	for _, sh := range e.settle(t, name).Shards {
-		if lake.ShardID(*sh.ShardId) != shard {
-			continue
-		}
-		from, _ := new(big.Int).SetString(*sh.HashKeyRange.StartingHashKey, 10)
-		to, _ := new(big.Int).SetString(*sh.HashKeyRange.EndingHashKey, 10)
-		middle := from.Add(from, to)
-		if _, err := e.client.SplitShard(t.Context(), &sdk.SplitShardInput{StreamName: &name, ShardToSplit: sh.ShardId,
-			NewStartingHashKey: aws.String(middle.Rsh(middle, 1).String())}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	e.settle(t, name)
+// topic is a stream as somebody sees it who may split it.
+func (e *emulator) topic(name string) *awslocal.Stream {
+	return &awslocal.Stream{Client: e.client, Name: name}
 }
 
 func (e *emulator) open(t *testing.T, name string) *kinesis.Stream {
@@ -94,8 +60,12 @@ func TestContractOverHTTP(t *testing.T) {
 			name = e.create(t, 3)
 			return e.open(t, name)
 		},
-		Reopen:  func(t *testing.T, _ lake.Stream) lake.Stream { return e.open(t, name) },
-		Split:   func(t *testing.T, _ lake.Stream, shard lake.ShardID) { e.split(t, name, shard) },
+		Reopen: func(t *testing.T, _ lake.Stream) lake.Stream { return e.open(t, name) },
+		Split: func(t *testing.T, _ lake.Stream, shard lake.ShardID) {
+			if err := e.topic(name).Split(t.Context(), string(shard)); err != nil {
+				t.Fatal(err)
+			}
+		},
 		MaxBody: 1<<20 - 1000,
 	})
 }
@@ -120,17 +90,18 @@ func TestReshardsInMidStream(t *testing.T) {
 				t.Error(err)
 				cancel()
 			}
+			var err error
 			switch round {
 			case 2:
-				e.split(t, name, "shardId-000000000000")
+				err = e.topic(name).Split(ctx, "shardId-000000000000")
 			case 5:
-				if _, err := e.client.MergeShards(ctx, &sdk.MergeShardsInput{StreamName: &name, ShardToMerge: aws.String("shardId-000000000003"),
-					AdjacentShardToMerge: aws.String("shardId-000000000001")}); err != nil {
-					t.Error(err)
-				}
-				e.settle(t, name)
+				err = e.topic(name).Merge(ctx, "shardId-000000000003", "shardId-000000000001")
 			case 8:
-				e.split(t, name, "shardId-000000000004")
+				err = e.topic(name).Split(ctx, "shardId-000000000004")
+			}
+			if err != nil {
+				t.Error(err)
+				cancel()
 			}
 		}
 	}()

@@ -20,7 +20,7 @@ import (
 // bucket makes a bucket on a client.
 func bucket(t *testing.T, c *sdk.Client, name string) string {
 	t.Helper()
-	if _, err := c.CreateBucket(t.Context(), &sdk.CreateBucketInput{Bucket: aws.String(name)}); err != nil {
+	if _, err := c.CreateBucket(t.Context(), &sdk.CreateBucketInput{Bucket: aws.String(name)}); awslocal.Made(err) != nil {
 		t.Fatal(err)
 	}
 	return name

@@ -56,7 +56,7 @@ const states = "lake-states"
 
 func life(t *testing.T, environment string) {
 	moto := awslocal.Moto(t)
-	if _, err := moto.S3().CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: aws.String(states)}); err != nil {
+	if _, err := moto.S3().CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: aws.String(states)}); awslocal.Made(err) != nil {
 		t.Fatal(err)
 	}
 	w := terraform.OpenRemote(t, environment, states, moto)

@@ -81,7 +81,7 @@ func (r *rig) resources() {
 		r.t.Fatal(err)
 	}
 	bucket := r.moto.S3()
-	if _, err := bucket.CreateBucket(r.t.Context(), &sdks3.CreateBucketInput{Bucket: &r.names.Bucket}); err != nil {
+	if _, err := bucket.CreateBucket(r.t.Context(), &sdks3.CreateBucketInput{Bucket: &r.names.Bucket}); awslocal.Made(err) != nil {
 		r.t.Fatal(err)
 	}
 	_, err = bucket.PutObject(r.t.Context(), &sdks3.PutObjectInput{Bucket: &r.names.Bucket, Key: aws.String("config/lake.yaml"), Body: strings.NewReader(settings)})

@@ -21,7 +21,7 @@ func TestABucketTellsAQueueOfItsNewObjects(t *testing.T) {
 	t.Parallel()
 	moto := awslocal.Moto(t)
 	store, queues := moto.S3(), sqs.NewFromConfig(moto.Config())
-	if _, err := store.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: aws.String("lake")}); err != nil {
+	if _, err := store.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: aws.String("lake")}); awslocal.Made(err) != nil {
 		t.Fatal(err)
 	}
 	q, err := queues.CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: aws.String("curate")})

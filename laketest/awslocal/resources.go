@@ -30,7 +30,7 @@ func (c *Cloud) create(ctx context.Context, o CloudOptions) (err error) {
 		return nil
 	}
 	store := c.Moto.S3()
-	if _, err := store.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: &o.Names.Bucket}); notMade(err) {
+	if _, err := store.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: &o.Names.Bucket}); Made(err) != nil {
 		return fmt.Errorf("create bucket %s: %w", o.Names.Bucket, err)
 	}
 	invisible := cmp.Or(o.Invisible, 30*time.Second)
@@ -47,23 +47,22 @@ func (c *Cloud) create(ctx context.Context, o CloudOptions) (err error) {
 		}
 	}
 	_, err = glue.NewFromConfig(c.Catalog.Config()).CreateDatabase(ctx, &glue.CreateDatabaseInput{DatabaseInput: &gluetypes.DatabaseInput{Name: &o.Names.Database}})
-	if notMade(err) {
+	if Made(err) != nil {
 		return fmt.Errorf("create database %s: %w", o.Names.Database, err)
 	}
 	return nil
 }
 
-// notMade reports whether a thing that nobody else makes is not there after the
-// call that makes it. The SDK calls again when an answer is lost, and hears then
-// that there is one.
-func notMade(err error) bool {
+// Made returns the error of a call that makes what nobody else makes, nil when
+// it is there after the call. The SDK calls again when an answer is lost, and
+// hears then that there is one.
+func Made(err error) error {
 	var said smithy.APIError
-	if !errors.As(err, &said) {
-		return err != nil
+	if errors.As(err, &said) {
+		switch said.ErrorCode() {
+		case "AlreadyExistsException", "BucketAlreadyOwnedByYou", "ResourceInUseException":
+			return nil
+		}
 	}
-	switch said.ErrorCode() {
-	case "AlreadyExistsException", "BucketAlreadyOwnedByYou", "ResourceInUseException":
-		return false
-	}
-	return true
+	return err
 }

@@ -23,7 +23,7 @@ type Stream struct {
 // CreateStream makes a stream and waits until it can be used.
 func CreateStream(ctx context.Context, client *kinesis.Client, name string, shards int) (*Stream, error) {
 	s := &Stream{Client: client, Name: name}
-	if _, err := client.CreateStream(ctx, &kinesis.CreateStreamInput{StreamName: &name, ShardCount: aws.Int32(int32(shards))}); notMade(err) {
+	if _, err := client.CreateStream(ctx, &kinesis.CreateStreamInput{StreamName: &name, ShardCount: aws.Int32(int32(shards))}); Made(err) != nil {
 		return nil, fmt.Errorf("create stream %s: %w", name, err)
 	}
 	return s, s.wait(ctx)

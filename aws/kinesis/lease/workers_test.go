@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/zeebo/xxh3"
 
@@ -32,15 +31,11 @@ type cloud struct {
 	store  *memory.Store
 }
 
-func newCloud(t *testing.T, shards int32) *cloud {
+func newCloud(t *testing.T, shards int) *cloud {
 	t.Helper()
 	c := &cloud{client: sdk.NewFromConfig(awslocal.Kinesalite(t, awslocal.KinesaliteOptions{}).Config()),
 		leases: lease.NewTable(table(t), "leases", "events"), ledger: memory.NewLedger(time.Hour), store: memory.NewStore()}
-	if _, err := c.client.CreateStream(t.Context(), &sdk.CreateStreamInput{StreamName: aws.String("events"), ShardCount: &shards}); err != nil {
-		t.Fatal(err)
-	}
-	wait := sdk.NewStreamExistsWaiter(c.client, func(o *sdk.StreamExistsWaiterOptions) { o.MinDelay, o.MaxDelay = time.Millisecond, 50*time.Millisecond })
-	if err := wait.Wait(t.Context(), &sdk.DescribeStreamInput{StreamName: aws.String("events")}, time.Minute); err != nil {
+	if _, err := awslocal.CreateStream(t.Context(), c.client, "events", shards); err != nil {
 		t.Fatal(err)
 	}
 	c.stream = c.open(t)
@@ -151,8 +146,8 @@ func TestProcessesShareAStream(t *testing.T) {
 
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		if _, err := c.client.SplitShard(t.Context(), &sdk.SplitShardInput{StreamName: aws.String("events"),
-			ShardToSplit: aws.String("shardId-000000000001"), NewStartingHashKey: aws.String("170141183460469231731687303715884105728")}); err != nil {
+		topic := awslocal.Stream{Client: c.client, Name: "events"}
+		if err := topic.Split(t.Context(), "shardId-000000000001"); err != nil {
 			t.Error(err)
 		}
 	})
