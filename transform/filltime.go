@@ -45,8 +45,8 @@ func (s *Scanner) timeText(text []byte) (lake.Instant, bool) {
 		return t, true
 	}
 	if bytes.IndexByte(text, '\\') >= 0 {
-		s.buf = unescaped(text, s.buf[:0])
-		text = s.buf
+		s.timeBuf = unescaped(text, s.timeBuf[:0]) // not in s.buf: number takes that for its digits
+		text = s.timeBuf
 		if t, ok := ParseTime(text); ok {
 			return t, true
 		}

@@ -25,6 +25,7 @@ type Scanner struct {
 	// Scratch.
 	buf                        []byte
 	idBuf, nameBuf, subtypeBuf []byte
+	timeBuf                    []byte
 	canon                      canonical
 	names                      []*names
 }

@@ -22,6 +22,8 @@ func TestTimes(t *testing.T) {
 		`"1626858004"`:                         at,
 		`"1626858004123"`:                      at.Add(123 * time.Millisecond),
 		`"\u0031626858004"`:                    at,
+		`"1.62685800\u0034123E9"`:              at.Add(123 * time.Millisecond),
+		`"1626858004.123456000\u003000000000"`: at.Add(123456 * micro),
 		`1626858004.123`:                       at.Add(123 * time.Millisecond),
 		`1626858004.123456`:                    at.Add(123456 * micro),
 		`1626858004.123456999`:                 at.Add(123456 * micro),
