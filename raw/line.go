@@ -111,10 +111,37 @@ func (f *Fields) prefix(body []byte) string {
 	if f.Taken == 0 {
 		return p
 	}
-	for bytes.Contains(body, []byte(`"`+p)) {
+	for mayBegin(body, p) {
 		p += Prefix
 	}
 	return p
+}
+
+// mayBegin reports whether something behind a quote of the body begins with
+// the text, however it is escaped.
+func mayBegin(body []byte, text string) bool {
+	for i := bytes.IndexByte(body, '"'); i >= 0; i = bytes.IndexByte(body, '"') {
+		if body = body[i+1:]; begins(body, text) {
+			return true
+		}
+	}
+	return false
+}
+
+// begins reports whether a string's bytes in a body stand for the text and
+// more. The text is letters and '_'.
+func begins(b []byte, text string) bool {
+	for i := range len(text) {
+		switch {
+		case len(b) >= 6 && b[0] == '\\' && b[1] == 'u' && b[2] == '0' && b[3] == '0' && unhex(b[4]|0x20)<<4|unhex(b[5]|0x20) == text[i]:
+			b = b[6:]
+		case len(b) > 0 && b[0] == text[i]:
+			b = b[1:]
+		default:
+			return false
+		}
+	}
+	return true
 }
 
 // appendKey writes `"name":"`; a value that is no string cuts the last quote.

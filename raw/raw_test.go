@@ -52,6 +52,7 @@ func TestLinesKeepTheEventAndComeApartAgain(t *testing.T) {
 		"no id":              `{"event_name":"account:open","created_at":1767225600}`,
 		"own names":          `{"event_uuid":"1","event_name":"a:b","created_at":1767225600,"event_id":"mine","source":5,"position":null}`,
 		"own prefixed names": `{"event_uuid":"1","event_name":"a:b","created_at":1767225600,"event_id":"mine","lake_event_id":"mine too","lake_lake_source":1}`,
+		"escaped names":      `{"event_uuid":"1","event_name":"a:b","created_at":1767225600,"\u0065vent_id":"mine","\u006Cake\u005fevent_id":2,"lake_\u006cake_event_id":3,"lak\u0065_source":1}`,
 		"a forged tail":      `{"event_uuid":"1","event_name":"a:b","created_at":1767225600,"x":",\"event_id\":\"00\",\"event_type\":\"y\"}"}`,
 		"odd names":          `{"event_uuid":"1","event_name":"a\"\\\u0001:é/..","created_at":1767225600}`,
 	} {
