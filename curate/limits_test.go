@@ -161,3 +161,22 @@ func le(b []byte) (n int64) {
 	}
 	return n
 }
+
+// An event's own member may have the name of the column for the rest; the
+// column is found again by the next process.
+func TestMembersGoToTheSameRestWhateverItsName(t *testing.T) {
+	small := func(c *curate.Config) { c.Limits = curate.Limits{Columns: 9} }
+	r := newRig(t)
+	for _, body := range []string{`{"_rest":1,"a":2}`, `{"a":3}`, `{"b":4,"_rest":5}`} {
+		r.span(bodies(body)...)
+		r.once(small)
+	}
+	table := r.table("order")
+	if got := strings.Join(columns(table.Schema), " | "); got != "_rest long | _rest__2 json" {
+		t.Errorf("columns %s", got)
+	}
+	want := `_rest=1 _rest__2="{\"a\":2}"` + "\n" + `_rest__2="{\"a\":3}"` + "\n" + `_rest=5 _rest__2="{\"b\":4}"`
+	if got := strings.Join(r.rows(table), "\n"); got != want {
+		t.Errorf("rows\n%s", got)
+	}
+}

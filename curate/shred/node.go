@@ -107,6 +107,7 @@ func (n *node) truncate(to int) {
 	n.valid, n.n = n.valid[:to], to
 	switch n.kind {
 	case lake.TypeStruct:
+		n.obj.extra = n.obj.extra[:0] // of an instance that did not come to its end
 		for _, c := range n.obj.order {
 			c.truncate(n.nvalid)
 		}

@@ -100,8 +100,42 @@ func fraction(tok []byte) (numKind, int64, float64) {
 		return numBad, 0, 0
 	case significant > 17, f == 0 && significant > 0:
 		return numText, 0, 0
+	case (significant > 15 || math.Abs(f) < smallest) && !givesBack(f, tok, significant):
+		return numText, 0, 0
 	}
 	return numFloat, 0, f
+}
+
+// smallest is above all float64s that have less than 53 bits.
+const smallest = 1e-300
+
+// givesBack reports whether the float, written with as many significant
+// digits as the number has, has these digits. It is so with all of up to 15,
+// but for tiny ones.
+func givesBack(f float64, tok []byte, significant int) bool {
+	if significant == 0 {
+		return true
+	}
+	var room [32]byte
+	text := strconv.AppendFloat(room[:0], math.Abs(f), 'e', significant-1, 64)
+	n := 0 // digits of text that were compared; a point stands behind the first
+	for _, c := range tok {
+		if c == 'e' || c == 'E' || n == significant {
+			break
+		}
+		if c < '0' || c > '9' || n == 0 && c == '0' {
+			continue
+		}
+		at := n
+		if n > 0 {
+			at++
+		}
+		if text[at] != c {
+			return false
+		}
+		n++
+	}
+	return true
 }
 
 // fitsFloat reports whether the integer is a float64.

@@ -96,8 +96,13 @@ func (s *Shredder) putText(o *object, f *field, quoted, text []byte, escaped boo
 	c := f.first()
 	switch {
 	case c != nil && c.kind == lake.TypeString:
-	case c != nil && c.kind == lake.TypeTimestamp && !escaped:
-		if t, ok := ParseTime(text); ok {
+	case c != nil && c.kind == lake.TypeTimestamp:
+		plain := text
+		if escaped {
+			s.long = appendText(s.long[:0], text)
+			plain = s.long
+		}
+		if t, ok := ParseTime(plain); ok {
 			c.begin(count)
 			c.vals.Ints = append(c.vals.Ints, t)
 			return true
@@ -116,12 +121,11 @@ func (s *Shredder) putText(o *object, f *field, quoted, text []byte, escaped boo
 	if escaped {
 		c.vals.Text = appendText(c.vals.Text, text)
 		c.vals.EndString()
-		c.times = false
-		return true
+	} else {
+		c.vals.AddString(text)
 	}
-	c.vals.AddString(text)
 	if c.times {
-		_, c.times = ParseTime(text)
+		_, c.times = ParseTime(c.vals.String(len(c.vals.Ends) - 1))
 	}
 	return true
 }

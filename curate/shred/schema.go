@@ -7,7 +7,7 @@ func (s *Shredder) adopt(o *object, c *lake.Column) {
 	n := s.nodeOf(c)
 	o.names[c.Name] = true
 	o.order = append(o.order, n)
-	if c.Name == restName && c.Doc == restDoc {
+	if c.Doc == restDoc { // its name may be _rest__2
 		o.rest = n
 		return
 	}

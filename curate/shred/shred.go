@@ -42,7 +42,7 @@ type Shredder struct {
 	leaves int
 	rows   int
 	bytes  int64
-	long   []byte // scratch for unescaped keys
+	long   []byte // scratch for unescaped keys and times
 }
 
 // New returns a Shredder that goes on from the schema; a zero schema is a new

@@ -1,8 +1,15 @@
 package shred
 
+// Years of four digits but 0, which Python and others do not have.
+const (
+	firstSecond = -62135596800 // 0001-01-01T00:00:00Z
+	lastSecond  = 253402300799 // 9999-12-31T23:59:59Z
+)
+
 // ParseTime reads an RFC 3339 time, T and Z in upper case, to microseconds
-// since 1970 UTC. It refuses what microseconds cannot keep, years before 1 and
-// leap seconds, so that such strings stay strings.
+// since 1970 UTC. It refuses what microseconds cannot keep, times that are not
+// in the years 1 to 9999 of UTC, and leap seconds, so that such strings stay
+// strings.
 func ParseTime(b []byte) (micros int64, ok bool) {
 	if len(b) < len("2006-01-02T15:04:05Z") || b[4] != '-' || b[7] != '-' || b[10] != 'T' || b[13] != ':' || b[16] != ':' {
 		return 0, false
@@ -34,7 +41,7 @@ func ParseTime(b []byte) (micros int64, ok bool) {
 		return 0, false
 	}
 	seconds := daysSince1970(year, month, day)*86400 + hour*3600 + minute*60 + second - offset
-	return seconds*1_000_000 + micros, true
+	return seconds*1_000_000 + micros, seconds >= firstSecond && seconds <= lastSecond
 }
 
 // zone reads Z or +hh:mm to seconds.
