@@ -132,13 +132,19 @@ func (s *server) await(what string, ok func() bool) {
 }
 
 // kill ends the process as a power-less kill does: it gets no chance to react.
+// The processes that it runs SQL in notice and end; until then they may take
+// files of the catalog away.
 func (s *server) kill() {
 	s.t.Helper()
+	sql := sqlProcesses(s.t, s.cmd.Process.Pid)
 	if err := s.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		s.t.Error(err)
 	}
 	_ = s.cmd.Wait() // it was killed: its error says only that
 	s.cmd = nil
+	for _, pid := range sql {
+		awaitGone(s.t, pid)
+	}
 }
 
 // stop asks the lake to end and waits for it.

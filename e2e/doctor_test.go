@@ -43,6 +43,12 @@ func books(t *testing.T, data string) (b struct{ Unique, Duplicate, Quarantined 
 	return b
 }
 
+// lag is how many records of the stream are not decided.
+func lag(t *testing.T, data string) int64 {
+	t.Helper()
+	return (&server{t: t, data: data}).status().Lag
+}
+
 func rowsOf(t *testing.T, data string) string {
 	t.Helper()
 	return must(t, "sql", "--data", data, "--json", "select count(*), count(distinct event_id) from events")
@@ -160,7 +166,8 @@ func TestDoctorMendsWhatIsDamaged(t *testing.T) {
 				t.Fatalf("doctor: exit %d\n%s%s", exit, out, errs)
 			}
 			out = must(t, append([]string{"doctor", "--data", data}, c.with...)...)
-			if got := books(t, data); got != before {
+			// A new ledger may leave the last records to be read again by the lake.
+			if got := books(t, data); got != before && lag(t, data) == 0 {
 				t.Errorf("the books were %+v and are %+v\n%s", before, got, out)
 			}
 			out = must(t, "verify", "--data", data)
@@ -168,6 +175,10 @@ func TestDoctorMendsWhatIsDamaged(t *testing.T) {
 				t.Errorf("rows were %s and are %s", rows, got)
 			}
 			s := up(t, data)
+			s.settle()
+			if got := books(t, data); got != before {
+				t.Errorf("the books were %+v and are %+v when all is read\n%s", before, got, out)
+			}
 			must(t, "send", "--data", data, "--url", s.url(""), events)
 			s.settle()
 			s.stop()
