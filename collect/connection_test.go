@@ -69,14 +69,15 @@ func TestChunkedBodyIsTaken(t *testing.T) {
 }
 
 func TestSlowClientIsToldAndHoldsUpNobody(t *testing.T) {
-	s := build(t, func(c *collect.Config) { c.Limits = collect.Limits{ReadTimeout: 50 * time.Millisecond} })
+	s := build(t, func(c *collect.Config) { c.Limits = collect.Limits{ReadTimeout: time.Second} })
 	srv := s.server()
 	s.want(s.wire(srv, head+"Content-Length: 1000000\r\n\r\n"+lines(3), false), 408, "too_slow")
 	s.wantTaken(s.post([]byte(lines(3)), asLines), 3, 0)
 }
 
 func TestWaitForTheDiskIsNotTheClientsSlowness(t *testing.T) {
-	s := build(t, func(c *collect.Config) { c.Limits = collect.Limits{ReadTimeout: 20 * time.Millisecond} })
+	const limit = time.Second // for a body that is there already, on a busy machine too
+	s := build(t, func(c *collect.Config) { c.Limits = collect.Limits{ReadTimeout: limit} })
 	s.stream.block = make(chan struct{})
 	srv := s.server()
 	done := make(chan reply, 1)
@@ -84,7 +85,7 @@ func TestWaitForTheDiskIsNotTheClientsSlowness(t *testing.T) {
 		done <- s.wire(srv, fmt.Sprintf("%sContent-Length: %d\r\n\r\n%s", head, len(lines(3)), lines(3)), false)
 	}()
 	<-s.stream.inside
-	time.AfterFunc(100*time.Millisecond, func() { close(s.stream.block) }) // well over the limit for reading
+	time.AfterFunc(limit+limit/4, func() { close(s.stream.block) })
 	s.wantTaken(<-done, 3, 0)
 }
 

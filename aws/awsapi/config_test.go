@@ -90,18 +90,19 @@ func TestRealClientErrors(t *testing.T) {
 		name   string
 		server http.HandlerFunc
 		want   error
+		within time.Duration // what is tried again is tried until then
 	}{
-		{"well", answer(200, `{"TableNames":[]}`), nil},
-		{"throttled", answer(400, `{"__type":"com.amazonaws.dynamodb.v20120810#ThrottlingException","message":"Rate exceeded"}`), lake.ErrFull},
-		{"denied", answer(400, `{"__type":"com.amazon.coral.service#AccessDeniedException","Message":"no"}`), awsapi.ErrDenied},
-		{"a proxy in between", answer(504, `<html>`), awsapi.ErrUnknown},
-		{"connection cut", cut, awsapi.ErrUnknown},
-		{"no answer in time", hang, awsapi.ErrUnknown},
+		{"well", answer(200, `{"TableNames":[]}`), nil, time.Minute},
+		{"throttled", answer(400, `{"__type":"com.amazonaws.dynamodb.v20120810#ThrottlingException","message":"Rate exceeded"}`), lake.ErrFull, 2 * time.Second},
+		{"denied", answer(400, `{"__type":"com.amazon.coral.service#AccessDeniedException","Message":"no"}`), awsapi.ErrDenied, time.Minute},
+		{"a proxy in between", answer(504, `<html>`), awsapi.ErrUnknown, 2 * time.Second},
+		{"connection cut", cut, awsapi.ErrUnknown, 2 * time.Second},
+		{"no answer in time", hang, awsapi.ErrUnknown, 500 * time.Millisecond},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := httptest.NewServer(c.server)
 			defer s.Close()
-			ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+			ctx, cancel := context.WithTimeout(t.Context(), c.within)
 			defer cancel()
 			err := list(ctx, client(t, awsapi.Options{Region: "us-east-1", Endpoint: s.URL, AccessKey: "test", SecretKey: "test"}))
 			if !errors.Is(err, c.want) || c.want == nil && err != nil {

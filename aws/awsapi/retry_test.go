@@ -66,8 +66,9 @@ func TestRetryGivesUp(t *testing.T) {
 // TestRetryLeavesTimeBeforeTheDeadline: a pause that would end behind the
 // deadline is not begun.
 func TestRetryLeavesTimeBeforeTheDeadline(t *testing.T) {
-	r := awsapi.Retry{Base: time.Hour, Max: time.Hour}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	const long = 100_000 * time.Hour // pauses are drawn: one below the deadline never is
+	r := awsapi.Retry{Base: long, Max: long}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	calls := 0
 	err := r.Do(ctx, func(context.Context) error { calls++; return generic("SlowDown", "") })

@@ -27,17 +27,20 @@ func TestAnErrorOfNamesSaysTableAndAction(t *testing.T) {
 	o := adapter.Options{Ledger: "lake-ledger"}
 	late, cancel := context.WithDeadline(t.Context(), time.Now().Add(-time.Second))
 	defer cancel()
-	throttled, stop := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer stop()
 	l := adapter.New(refusing{awsfake.NewDynamoDB(100, adapter.Tables(o)...)}, o)
 	for name, tt := range map[string]struct {
 		do    func() error
 		is    error
 		names string
 	}{
-		"read late":      {func() error { _, err := l.Names(late); return err }, context.DeadlineExceeded, "dynamodb:GetItem on table lake-ledger"},
-		"read throttled": {func() error { _, err := l.Names(throttled); return err }, lake.ErrFull, "dynamodb:GetItem on table lake-ledger"},
-		"write late":     {func() error { return l.SetNames(late, 0, []lake.Name{{Type: "a", Subtype: "b"}}) }, context.DeadlineExceeded, "dynamodb:PutItem on table lake-ledger"},
+		"read late": {func() error { _, err := l.Names(late); return err }, context.DeadlineExceeded, "dynamodb:GetItem on table lake-ledger"},
+		"read throttled": {func() error {
+			throttled, stop := context.WithTimeout(t.Context(), time.Second)
+			defer stop()
+			_, err := l.Names(throttled)
+			return err
+		}, lake.ErrFull, "dynamodb:GetItem on table lake-ledger"},
+		"write late": {func() error { return l.SetNames(late, 0, []lake.Name{{Type: "a", Subtype: "b"}}) }, context.DeadlineExceeded, "dynamodb:PutItem on table lake-ledger"},
 	} {
 		err := tt.do()
 		if !errors.Is(err, tt.is) || !strings.Contains(err.Error(), tt.names) || lake.Hint(err) == "" {

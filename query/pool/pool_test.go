@@ -162,24 +162,31 @@ func awaitGone(t *testing.T, pid int) {
 
 func TestStatementThatHeedsNothingKeepsNobodyWaiting(t *testing.T) {
 	p := open(t, pool.Config{}, setup{Odd: true})
-	before := pid(t, p)
-	for _, sql := range []string{"stuck", "heeds"} {
+	begin := func(sql string) (before, after int) {
+		t.Helper()
+		before = pid(t, p)
 		why := errors.New("long enough")
 		ctx, cancel := context.WithTimeoutCause(t.Context(), 50*time.Millisecond, why)
+		defer cancel()
 		start := time.Now()
 		_, _, err := ask(ctx, p, sql)
-		if d := time.Since(start); !errors.Is(err, why) || d > time.Second {
+		if d := time.Since(start); !errors.Is(err, why) || d > 10*time.Second {
 			t.Errorf("%s: %v after %v", sql, err, d)
 		}
-		cancel()
-		after := pid(t, p)
-		if sql == "heeds" && after != before || sql == "stuck" && after == before {
-			t.Errorf("%s: process %d, then %d", sql, before, after)
+		return before, pid(t, p)
+	}
+	before, after := begin("stuck")
+	if after == before {
+		t.Errorf("process %d goes on", after)
+	}
+	awaitGone(t, before)
+	for n := 1; ; n++ { // on a busy machine a process may not come to heed anything in time
+		if before, after = begin("heeds"); after == before {
+			break
 		}
-		if sql == "stuck" {
-			awaitGone(t, before)
+		if n == 10 {
+			t.Fatalf("a process that heeds is ended each time")
 		}
-		before = after
 	}
 }
 
