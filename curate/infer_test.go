@@ -110,6 +110,11 @@ func TestColumnsFollowFromValues(t *testing.T) {
 			[]string{"o {a long}", "l [string]"},
 			[]string{`l=[null] o={"a":null}`, `l=["x"] o={"a":1}`},
 		},
+		"empty lists in lists stay where there is a column, and decide on none": {
+			[][]string{{`{"m":[[],null],"n":[[]],"o":[{}],"p":1}`, `{"m":[[1]],"n":[2],"o":["x"],"p":[[[]]]}`, `{"m":[[],[null]],"p":[3]}`}},
+			[]string{"m [[long]]", "p long", "n [long]", "o [string]", "p__list [long]"},
+			[]string{"m=[[],null] p=1", `m=[[1]] n=[2] o=["x"]`, "m=[[],[null]] p__list=[3]"},
+		},
 		"too deep is JSON": {
 			[][]string{{`{"a":{"b":{"c":{"d":{"e":{"f":{"g":1}}}}}}}`, `{"a":{"b":{"c":{"d":{"e":{"f":7}}}}}}`},
 				{`{"x":[[[[[[1]]]]]]}`, `{"y":[[[[[1]]]]]}`, `{"z":[{"a":[{"b":[{"c":1}]}]}]}`}},

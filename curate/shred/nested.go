@@ -51,7 +51,11 @@ func (s *Shredder) putList(in *scanner, o *object, f *field, key []byte, count, 
 	}
 	c := f.find(lake.TypeList, false)
 	if c != nil && !c.fits(sh) {
-		return s.putWhole(in, o, f, key, count)
+		if !c.waits() {
+			return s.putWhole(in, o, f, key, count)
+		}
+		o.drop(f, c)
+		c = nil
 	}
 	if c == nil {
 		if c = s.column(o, f, lake.TypeList, false); c == nil {
@@ -66,7 +70,7 @@ func (s *Shredder) putList(in *scanner, o *object, f *field, key []byte, count, 
 func (s *Shredder) elements(in *scanner, l *node, sh shape, depth int) error {
 	in.i++
 	l.lens = append(l.lens, 0)
-	if l.elem == nil && sh.leaf != shapeNone {
+	if l.elem == nil && (sh.leaf != shapeNone || sh.nest > 1) {
 		l.elem = s.element(sh)
 	}
 	for {
@@ -108,9 +112,8 @@ func (s *Shredder) elementValue(in *scanner, l *node, sh shape, c byte, depth in
 	switch {
 	case c == 'n':
 		return in.null()
-	case e == nil: // [[], []] in a list that waits for content
-		_, err := in.skip()
-		return err
+	case e == nil:
+		return corrupt("byte %d: a list of nothing has an element", in.i)
 	case c == '[' && e.kind == lake.TypeList:
 		e.begin(l.total)
 		return s.elements(in, e, shape{sh.nest - 1, sh.leaf, sh.exact}, depth+1)

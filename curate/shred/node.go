@@ -71,6 +71,10 @@ func (n *node) live() bool {
 	return true
 }
 
+// waits reports whether the node is a new object or list without content: what
+// comes next decides what it is.
+func (n *node) waits() bool { return n.isNew() && !n.live() }
+
 // pad adds null instances up to the count.
 func (n *node) pad(to int) {
 	if d := to - n.n; d > 0 {

@@ -1,6 +1,10 @@
 package shred
 
-import "github.com/eventlake/lake"
+import (
+	"slices"
+
+	"github.com/eventlake/lake"
+)
 
 // first is the field's first column, nil when it has none yet.
 func (f *field) first() *node {
@@ -33,9 +37,8 @@ func (s *Shredder) column(o *object, f *field, kind lake.ColumnType, json bool) 
 	if !s.room(o) {
 		return nil
 	}
-	if c := f.first(); c != nil && c.isNew() && len(f.cols) == 1 && !c.live() {
-		o.remove(c)
-		f.cols = f.cols[:0]
+	if c := f.first(); c != nil && len(f.cols) == 1 && c.waits() {
+		o.drop(f, c)
 	}
 	c := &node{kind: kind, json: json, doc: docOf(f.key)}
 	if base := f.first(); base == nil {
@@ -66,13 +69,11 @@ func typeWord(kind lake.ColumnType, json bool) string {
 	return string(kind)
 }
 
-func (o *object) remove(c *node) {
-	for i := range o.order {
-		if o.order[i] == c {
-			o.order = append(o.order[:i], o.order[i+1:]...)
-			break
-		}
-	}
+// drop takes a column that waits out of its object and field.
+func (o *object) drop(f *field, c *node) {
+	same := func(n *node) bool { return n == c }
+	o.order = slices.DeleteFunc(o.order, same)
+	f.cols = slices.DeleteFunc(f.cols, same)
 	delete(o.names, c.name)
 }
 
