@@ -33,6 +33,8 @@ type gate struct {
 	traps []*trap
 	known map[string]bool // sequence numbers of records that are not new
 	next  map[string]bool // iterators that follow on new records
+	came  int             // calls so far
+	under int             // those that are not answered yet
 }
 
 // outcome is what calls are counted by.
@@ -107,6 +109,13 @@ func (g *gate) counted(name string, status int) int {
 	return g.count[outcome{name, status}]
 }
 
+// calls is how many calls have come so far, and how many are not answered yet.
+func (g *gate) calls() (came, under int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.came, g.under
+}
+
 // ServeHTTP passes a call on. What has been sent arrives, even when the sender
 // is gone by then.
 func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -114,6 +123,15 @@ func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return // the worker is gone before it has sent everything
 	}
+	g.mu.Lock()
+	g.came++
+	g.under++
+	g.mu.Unlock()
+	defer func() {
+		g.mu.Lock()
+		g.under--
+		g.mu.Unlock()
+	}()
 	c := &call{name: nameOf(r), body: body}
 	trap := g.trapped(c)
 	if trap != nil {

@@ -44,8 +44,8 @@ type cut interface {
 	env() map[string]string
 	// stop sets the trap that tells when the second worker is to be stopped.
 	stop(calls, records *gate, known map[string]bool) *trap
-	// rest is called when it has gone into the trap, before it is stopped.
-	rest(t *testing.T, stopped *trap)
+	// rest stops it when it has gone into the trap.
+	rest(t *testing.T, p *process, records *gate, stopped *trap)
 	// late demands that the second worker, woken, has tried to commit and lost.
 	late(t *testing.T, p *process, calls *gate, stopped *trap)
 	// leaves is whether the second worker has something in hand when it ends.
@@ -77,8 +77,7 @@ func share(t *testing.T, p *producer, how cut) {
 	arrived(t, "the first worker's commit", dies.caught)
 	first.kill()
 	arrived(t, "the second worker's events", stops.caught)
-	how.rest(t, stops)
-	second.signal(syscall.SIGSTOP)
+	how.rest(t, second, records, stops)
 	third := start(t, "the third worker", p.env(map[string]string{"LAKE_CONFIG": "s3://" + p.names.Bucket + "/config/lake.yaml"}))
 	for _, l := range owned {
 		if first.owns(l.Owner) {
@@ -154,13 +153,23 @@ func (idle) env() map[string]string {
 
 func (idle) stop(_, records *gate, known map[string]bool) *trap { return records.catchTaken(known) }
 
-// rest lets the call pass and waits until the worker is between two polls of its
-// shard, which are 400 ms apart: a call under way would fail when it wakes, and
-// it would drop its events instead of trying to commit them.
-func (idle) rest(t *testing.T, stopped *trap) {
+// rest lets the call pass and stops the worker between two polls of its shards,
+// which are 400 ms apart: a call under way would fail when it wakes, and it would
+// drop its events instead of trying to commit them.
+func (idle) rest(t *testing.T, p *process, records *gate, stopped *trap) {
 	stopped.open()
 	arrived(t, "the answer to the second worker", stopped.gone)
-	time.Sleep(150 * time.Millisecond)
+	await(t, "the second worker is stopped between two calls", func() bool {
+		time.Sleep(100 * time.Millisecond) // for the last answer to be read, by the worker
+		before, _ := records.calls()
+		p.signal(syscall.SIGSTOP)
+		time.Sleep(100 * time.Millisecond) // for the last call to come, at the gate
+		if came, under := records.calls(); came == before && under == 0 {
+			return true
+		}
+		p.signal(syscall.SIGCONT)
+		return false
+	})
 }
 
 func (idle) late(t *testing.T, p *process, calls *gate, _ *trap) {
@@ -192,7 +201,7 @@ func (committing) stop(calls, _ *gate, _ map[string]bool) *trap {
 	return calls.catch(false, is("TransactWriteItems"))
 }
 
-func (committing) rest(*testing.T, *trap) {}
+func (committing) rest(_ *testing.T, p *process, _ *gate, _ *trap) { p.signal(syscall.SIGSTOP) }
 
 func (committing) late(t *testing.T, p *process, _ *gate, stopped *trap) {
 	if c := stopped.call; c.status != http.StatusBadRequest || !bytes.Contains(c.answer, []byte("ConditionalCheckFailed")) {
