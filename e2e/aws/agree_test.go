@@ -30,7 +30,7 @@ func TestTheCloudAndTheMachineMakeTheSameTables(t *testing.T) {
 	post(t, m.url, "default", put)
 	m.settle()
 
-	s.settle(time.Minute + time.Duration(n)*20*time.Millisecond)
+	s.settle(patience + time.Duration(n)*20*time.Millisecond)
 	sameTables(t, m.state(), s.state())
 	sameQuarantine(t, m.state(), s.state())
 

@@ -104,14 +104,14 @@ func TestOddRecordsDoNotStopTheStream(t *testing.T) {
 	}
 	escape := `{"event_uuid":"x","event_name":"../../../etc/passwd:..\\..\\x?*","created_at":"2026-05-01T10:00:00Z"}`
 	post(t, s.url, "default", lines{[]byte(escape)})
-	s.settle(time.Minute)
+	s.settle(patience)
 	if stats := s.records.Stats(); stats.Failures+stats.Partial != 0 {
 		t.Errorf("batches came again: %+v", stats)
 	}
 	s.balanced()
 	s.giveUpTenMegabytes()
 	want[lake.ReasonTooLarge]++
-	s.settle(time.Minute)
+	s.settle(patience)
 	s.upkeep()
 
 	cloud := s.state()

@@ -82,7 +82,7 @@ func TestNothingIsLostOrDoubledWhateverFails(t *testing.T) {
 	for _, key := range s.keys("raw/event_type=p") { // told a second time
 		s.tell(key)
 	}
-	s.settle(time.Minute)
+	s.settle(patience)
 	s.upkeep()
 
 	m := newMachine(t)

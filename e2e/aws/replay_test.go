@@ -29,11 +29,11 @@ func TestWhatWasGivenUpIsDrained(t *testing.T) {
 	all, _ := generated(gen.Options{Seed: 31, Events: 450, Duplicates: .1, Malformed: .03})
 	before, lost, after := all[:150], all[150:300], all[300:]
 	s := newSite(t, setup{
-		timeouts: map[string]time.Duration{"ingest": 6 * time.Second}, // 2 of them are the margin
+		timeouts: map[string]time.Duration{"ingest": 9 * time.Second}, // 2 of them are the margin
 		mapping:  func(m *mapping.Kinesis) { m.BatchSize, m.Window, m.Attempts = 10, 0, 2 },
 	})
 	postIn(t, s.url, "default", 10, before)
-	s.settle(time.Minute)
+	s.settle(patience)
 
 	s.dynamodb.set(func(_, table string) verdict {
 		if table == s.Names.Claims {
@@ -45,7 +45,7 @@ func TestWhatWasGivenUpIsDrained(t *testing.T) {
 	s.settle(2 * time.Minute)
 	s.dynamodb.set(func(string, string) verdict { return pass })
 	postIn(t, s.url, "default", 10, after)
-	s.settle(time.Minute)
+	s.settle(patience)
 
 	stats, left := s.records.Stats(), s.keys(givenUp)
 	if stats.GivenUp == 0 || stats.Partial == 0 || len(left) < 3 {
@@ -68,7 +68,7 @@ func TestWhatWasGivenUpIsDrained(t *testing.T) {
 	if again := s.twice(replay.Request{Target: replay.ToDrain}); again.Drained.Batches != 0 {
 		t.Errorf("a drain of nothing settled %+v", again.Drained)
 	}
-	s.settle(time.Minute)
+	s.settle(patience)
 
 	m := newMachine(t)
 	post(t, m.url, "default", all)
@@ -123,9 +123,9 @@ func (s *site) twice(r replay.Request) replay.Report {
 func TestAReplayStartedTwiceCountsNothingTwice(t *testing.T) {
 	t.Parallel()
 	all, truth := generated(gen.Options{Seed: 32, Events: 400, Late: .05})
-	s := newSite(t, setup{timeouts: map[string]time.Duration{"replay": 33 * time.Second}}) // 30 of them are the margin
+	s := newSite(t, setup{timeouts: map[string]time.Duration{"replay": 34 * time.Second}}) // 30 of them are the margin
 	post(t, s.url, "default", all)
-	s.settle(time.Minute)
+	s.settle(patience)
 	before, objects := s.balanced(), len(s.keys("raw/"))
 
 	var dry replay.Report
@@ -171,7 +171,7 @@ func TestWhatFirehoseCouldNotPlaceIsFiled(t *testing.T) {
 	all, _ := generated(gen.Options{Seed: 33, Events: 300})
 	s := newSite(t, setup{open: 10})
 	post(t, s.url, "default", all)
-	s.settle(time.Minute)
+	s.settle(patience)
 	left := s.keys(firehose.ErrorRoot)
 	if r := s.audit(); len(left) == 0 || r.Gap == 0 {
 		t.Fatalf("%d objects are misplaced, the gap is %d", len(left), r.Gap)
@@ -180,7 +180,7 @@ func TestWhatFirehoseCouldNotPlaceIsFiled(t *testing.T) {
 	if report := s.twice(replay.Request{Target: replay.ToDrain}); report.Drained.Left != 0 || len(s.keys(firehose.ErrorRoot)) != 0 {
 		t.Errorf("of %d objects %d are left, %+v", len(left), len(s.keys(firehose.ErrorRoot)), report)
 	}
-	s.settle(time.Minute)
+	s.settle(patience)
 	m := newMachine(t)
 	post(t, m.url, "default", all)
 	m.settle()

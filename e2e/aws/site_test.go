@@ -163,6 +163,10 @@ func (s *site) wire(o setup) {
 	s.url = front.URL
 }
 
+// patience bounds the wait for what is under way: only a lake that is stuck
+// comes to its end.
+const patience = 5 * time.Minute
+
 // settle waits until everything that was sent has gone its way.
 func (s *site) settle(patience time.Duration) {
 	s.t.Helper()
