@@ -96,7 +96,7 @@ func TestGreedySQLIsBounded(t *testing.T) {
 	} {
 		start := time.Now()
 		status, body := askSQL(t, s, c.sql, c.accept)
-		if d := time.Since(start); status != c.status || d > 4*time.Second {
+		if d := time.Since(start); status != c.status || d > 10*time.Second { // 3 s, and what a busy machine adds
 			t.Errorf("%s: %d after %v, want %d\n%.300s", c.sql, status, d, c.status, body)
 		}
 	}
