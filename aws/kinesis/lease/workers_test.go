@@ -95,7 +95,7 @@ func (c *cloud) send(t *testing.T, from, to int) {
 // await waits until the books hold n unique events.
 func (c *cloud) await(t *testing.T, n int64) (sum lake.Tally) {
 	t.Helper()
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(2 * time.Minute)
 	for {
 		j, err := c.ledger.Journal(t.Context())
 		if err != nil {
@@ -118,7 +118,7 @@ func (c *cloud) await(t *testing.T, n int64) (sum lake.Tally) {
 // held waits until the open leases have nobody but these owners, and a tip.
 func (c *cloud) held(t *testing.T, owners ...string) {
 	t.Helper()
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(2 * time.Minute)
 	for {
 		leases, err := c.leases.List(t.Context())
 		if err != nil {
