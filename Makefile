@@ -67,7 +67,7 @@ race: ## the packages that share state between goroutines, under the race detect
 	$(GO) test -race -short -timeout 15m $(RACE)
 
 e2e: build lambdas $(VENV) emulators ## the real binaries: kills under load, documents, architecture, the emulated cloud
-	LAKE_AWS=required LAKE_BIN=$(CURDIR)/bin/lake LAKE_PYICEBERG=$(PYICEBERG) $(GO) test -count=1 -timeout 15m ./e2e/...
+	LAKE_AWS=required LAKE_BIN=$(CURDIR)/bin/lake LAKE_PYICEBERG=$(PYICEBERG) $(GO) test -count=1 -timeout 20m ./e2e/...
 
 e2e-aws: ## the same against a lake in an account of AWS; OUTPUTS=FILE is what terraform output -json wrote
 	LAKE_E2E_AWS=1 LAKE_E2E_OUTPUTS=$(abspath $(OUTPUTS)) $(GO) test -count=1 -timeout 60m -v -run TestAnAccount ./e2e/aws
