@@ -180,3 +180,19 @@ func TestMembersGoToTheSameRestWhateverItsName(t *testing.T) {
 		t.Errorf("rows\n%s", got)
 	}
 }
+
+// Columns that wait for content take no room yet, so there may be more of them
+// than there is room for when content comes.
+func TestListsThatBeginEmptyStayWithinTheLimit(t *testing.T) {
+	r := newRig(t)
+	r.span(bodies(`{"a":[],"b":[[]],"c":[{}],"d":[]}`, `{"a":[1],"b":[["x"]],"c":[{"e":true}],"d":[2]}`, `{"b":[],"a":[3]}`)...)
+	r.once(func(c *curate.Config) { c.Limits = curate.Limits{Columns: 9} })
+	table := r.table("order")
+	if got := strings.Join(columns(table.Schema), " | "); got != "a [long] | _rest json" {
+		t.Errorf("columns %s", got)
+	}
+	want := "a=[]\n" + `_rest="{\"b\":[[\"x\"]],\"c\":[{\"e\":true}],\"d\":[2]}" a=[1]` + "\na=[3]"
+	if got := strings.Join(r.rows(table), "\n"); got != want {
+		t.Errorf("rows\n%s", got)
+	}
+}

@@ -61,6 +61,8 @@ func (s *Shredder) putList(in *scanner, o *object, f *field, key []byte, count, 
 		if c = s.column(o, f, lake.TypeList, false); c == nil {
 			return s.restWhole(in, o, key)
 		}
+	} else if sh.leaf != shapeNone && c.waits() && s.leaves >= s.limits.Columns {
+		return s.restWhole(in, o, key) // it had room when it was empty; others took that
 	}
 	c.begin(count)
 	return s.elements(in, c, sh, depth)
