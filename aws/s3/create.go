@@ -23,7 +23,11 @@ func (s *Store) Create(ctx context.Context, key lake.Key, write func(io.Writer) 
 		return lake.Info{}, fmt.Errorf("create: %w", err)
 	}
 	u := &upload{s: s, ctx: ctx, key: key, buf: s.pool.get()}
-	defer func() { s.pool.put(u.buf, s.part) }()
+	defer func() {
+		if !u.lent {
+			s.pool.put(u.buf, s.part)
+		}
+	}()
 	info, err := u.run(write)
 	if err != nil {
 		return lake.Info{}, fmt.Errorf("create %s: %w", key, err)
@@ -41,6 +45,18 @@ type upload struct {
 	crc   uint32
 	multi *multipart // nil while all fits into buf
 	err   error      // the first that Write returned
+	lent  bool       // buf may still be read by a request that has failed
+}
+
+// sending is Store.call for a request whose body is buf. A try that failed may
+// be answered or given up while net/http still reads its body, and does not say
+// until when: that memory is not written to again.
+func (u *upload) sending(do func(context.Context) error) error {
+	return u.s.call(u.ctx, u.key, callTime, func(ctx context.Context) error {
+		err := do(ctx)
+		u.lent = u.lent || err != nil
+		return err
+	})
 }
 
 func (u *upload) run(write func(io.Writer) error) (info lake.Info, err error) {
@@ -59,7 +75,7 @@ func (u *upload) run(write func(io.Writer) error) (info lake.Info, err error) {
 	if u.multi == nil {
 		return info, u.put(info)
 	}
-	if err := u.multi.add(u.buf); err != nil {
+	if err := u.multi.add(u.sending, u.buf); err != nil {
 		return info, err
 	}
 	return info, u.multi.complete(info)
@@ -89,7 +105,10 @@ func (u *upload) flush() error {
 		}
 		u.multi = m
 	}
-	err := u.multi.add(u.buf)
+	err := u.multi.add(u.sending, u.buf)
+	if u.lent {
+		u.buf, u.lent = make([]byte, 0, u.s.part), false
+	}
 	u.buf = u.buf[:0]
 	return err
 }
@@ -98,7 +117,7 @@ func (u *upload) flush() error {
 func (u *upload) put(info lake.Info) error {
 	const tries = 8 // each lost to somebody who made the object and removed it again
 	for try := 1; ; try++ {
-		err := u.s.call(u.ctx, u.key, callTime, func(ctx context.Context) error {
+		err := u.sending(func(ctx context.Context) error {
 			in := &sdk.PutObjectInput{
 				Bucket: &u.s.bucket, Key: u.s.name(u.key), IfNoneMatch: aws.String("*"),
 				Body: bytes.NewReader(u.buf), ContentLength: aws.Int64(info.Bytes),

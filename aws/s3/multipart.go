@@ -54,11 +54,12 @@ func (s *Store) begin(ctx context.Context, key lake.Key) (*multipart, error) {
 	return m, err
 }
 
-// add sends the next part. The same part again replaces the first.
-func (m *multipart) add(data []byte) error {
+// add sends the next part. The same part again replaces the first. send tries
+// until it is sent.
+func (m *multipart) add(send func(func(context.Context) error) error, data []byte) error {
 	crc := encodeCRC(crc32.Checksum(data, castagnoli))
 	number := aws.Int32(int32(len(m.parts)) + 1) // S3 refuses part 10,001
-	return m.s.call(m.ctx, m.key, callTime, func(ctx context.Context) error {
+	return send(func(ctx context.Context) error {
 		out, err := m.s.client.UploadPart(ctx, &sdk.UploadPartInput{
 			Bucket: &m.s.bucket, Key: m.s.name(m.key), UploadId: m.id, PartNumber: number,
 			Body: bytes.NewReader(data), ContentLength: aws.Int64(int64(len(data))),
