@@ -56,7 +56,7 @@ func Register(ctx context.Context, ledger lake.Ledger, objects []lake.Info) (Rep
 	slices.SortFunc(files, func(a, b lake.File) int {
 		return cmp.Or(cmp.Compare(a.Received, b.Received), cmp.Compare(a.Key, b.Key))
 	})
-	files = slices.CompactFunc(files, func(a, b lake.File) bool { return a.Key == b.Key })
+	files = latest(files)
 	for try := 1; len(files) > 0; try++ {
 		left, added, known, err := register(ctx, ledger, files)
 		r.Added, r.Known = r.Added+added, r.Known+known
@@ -66,6 +66,17 @@ func Register(ctx context.Context, ledger lake.Ledger, objects []lake.Info) (Rep
 		}
 	}
 	return r, nil
+}
+
+// latest leaves out what was written anew under its key later among the files,
+// which are in the order of their times.
+func latest(files []lake.File) []lake.File {
+	at := make(map[lake.Key]lake.Instant, len(files))
+	for i := range files {
+		at[files[i].Key] = files[i].Received
+	}
+	files = slices.DeleteFunc(files, func(f lake.File) bool { return f.Received != at[f.Key] })
+	return slices.CompactFunc(files, func(a, b lake.File) bool { return a.Key == b.Key })
 }
 
 // file is what the name and the size of a raw or quarantine object tell of it;

@@ -77,6 +77,24 @@ func TestAnObjectThatIsToldTwiceIsOneFile(t *testing.T) {
 	}
 }
 
+// TestAnObjectThatIsToldAgainAfterOthersIsOneFile: it was written anew between
+// two notifications of one batch.
+func TestAnObjectThatIsToldAgainAfterOthersIsOneFile(t *testing.T) {
+	ledger := memory.NewLedger(time.Hour)
+	anew := object(0)
+	anew.Bytes, anew.Time = 120, anew.Time.Add(5*time.Minute)
+	if r := register(t, ledger, append(objects(0, 3), anew)); r.Added != 3 {
+		t.Fatalf("%+v", r)
+	}
+	got := files(t, ledger)
+	if len(got) != 3 || got[2].Key != anew.Key || got[2].Bytes != anew.Bytes || got[2].Received != anew.Time {
+		t.Fatalf("%+v", got)
+	}
+	if r := register(t, ledger, append(objects(0, 3), anew)); r.Added != 0 || len(files(t, ledger)) != 3 {
+		t.Fatalf("told once more: %+v", r)
+	}
+}
+
 func TestForeignKeysAreLeftAlone(t *testing.T) {
 	ledger := memory.NewLedger(time.Hour)
 	foreign := []lake.Info{
