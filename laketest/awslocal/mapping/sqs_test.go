@@ -100,7 +100,8 @@ func TestMessagesAreDeliveredAndDeleted(t *testing.T) {
 	}
 	send(t, client, queue, want...)
 	w := &worker{}
-	m := startSQS(t, mapping.SQS{Client: client, URL: queue, Target: w.target(), BatchSize: 20, Window: time.Second})
+	// One poller: several could share the messages out by one receive each.
+	m := startSQS(t, mapping.SQS{Client: client, URL: queue, Target: w.target(), BatchSize: 20, Window: time.Second, Concurrency: 1})
 	caught(t, m)
 	w.mu.Lock()
 	defer w.mu.Unlock()
