@@ -22,17 +22,18 @@ type job struct {
 
 // look fills in what an event is beside its body: source, time, id. What the
 // transform refuses is noted for the answer; it goes into the stream like the
-// rest, under the id that Scan gives a refused event.
+// rest, under an id that only routes it.
 func (j *job) look(how *transform.Transformer, received lake.Instant) {
 	s := j.scanner(how)
 	for i := range j.events {
 		e := &j.events[i]
 		e.Source, e.Received = j.source, received
-		no := s.Scan(j.source, e.Body, received, &j.row)
-		e.ID, e.Gist = j.row.ID, j.row.Gist() // of a refused event too: copies travel together
-		if no != nil {
+		if no := s.Scan(j.source, e.Body, received, &j.row); no != nil {
+			e.ID = transform.RouteID(j.source, e.Body)
 			j.refused = append(j.refused, refused{i, no.Reason, no.Detail})
+			continue
 		}
+		e.ID, e.Gist = j.row.ID, j.row.Gist()
 	}
 }
 

@@ -329,18 +329,6 @@ func TestInvalidTextIsQuarantinedAndItsNeighboursPass(t *testing.T) {
 	}
 }
 
-// An event that is too early now is taken once time or rules have changed; its
-// copies are in one shard then.
-func TestARefusedEventTravelsWithItsCopies(t *testing.T) {
-	s := build(t, nil)
-	body := `{"event_uuid":"a","event_name":"a:b","created_at":%d}`
-	got := s.post(fmt.Appendf(nil, body+"\n"+body+"\n"+event(1), 1749999999, int64(4e9)), asLines)
-	events := s.wantTaken(got, 2, 1)
-	if r := got.Results[1]; r.Reason != string(lake.ReasonOutOfRange) || events[0].ID != events[1].ID || events[0].ID == events[2].ID {
-		t.Errorf("result %+v, ids %s, %s and %s", r, events[0].ID, events[1].ID, events[2].ID)
-	}
-}
-
 func TestRequestsOverTheSizeLimitAreRefused(t *testing.T) {
 	s := build(t, nil)
 	pad := strings.Repeat(" ", 10<<20-len(event(1)))
