@@ -1,6 +1,7 @@
 package assemble
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -29,8 +30,11 @@ type lossesFile struct {
 	CRC32C string          `json:"crc32c"` // 8 hex digits
 }
 
-func lossesSum(text []byte) string {
-	return fmt.Sprintf("%08x", crc32.Checksum(text, crc32.MakeTable(crc32.Castagnoli)))
+// sealLosses is the file's text; the losses as text have one.
+func sealLosses(losses []byte) ([]byte, error) {
+	sum := fmt.Sprintf("%08x", crc32.Checksum(losses, crc32.MakeTable(crc32.Castagnoli)))
+	text, err := json.Marshal(lossesFile{losses, sum})
+	return append(text, '\n'), err
 }
 
 func readLosses(data string) ([]audit.Loss, error) {
@@ -45,8 +49,11 @@ func readLosses(data string) ([]audit.Loss, error) {
 	var f lossesFile
 	var all []audit.Loss
 	err = json.Unmarshal(b, &f)
-	if err == nil && lossesSum(f.Losses) != f.CRC32C {
-		err = errors.New("its checksum does not match")
+	if err == nil {
+		// Byte by byte: JSON's reader forgives a name in capitals.
+		if same, bad := sealLosses(f.Losses); bad != nil || !bytes.Equal(same, b) {
+			err = errors.New("its checksum does not match")
+		}
 	}
 	if err == nil {
 		err = json.Unmarshal(f.Losses, &all)
@@ -62,8 +69,12 @@ func writeLosses(data string, all []audit.Loss) error {
 	if err != nil {
 		return err
 	}
+	if text, err = sealLosses(text); err != nil {
+		return err
+	}
 	return disk.WriteWhole(disk.OS{}, filepath.Join(data, lossesName), func(w io.Writer) error {
-		return json.NewEncoder(w).Encode(lossesFile{text, lossesSum(text)})
+		_, err := w.Write(text)
+		return err
 	})
 }
 
